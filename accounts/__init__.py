@@ -1,0 +1,1 @@
+"""Who: accounts (tenants), users, memberships, teams, API keys, the audit log and the one tenancy door."""

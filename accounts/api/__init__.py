@@ -1,0 +1,1 @@
+"""The manners of the whole HTTP API, and the routes about accounts."""

@@ -1,0 +1,7 @@
+from accounts.models.account import Account
+from accounts.models.api_key import ApiKey
+from accounts.models.audit import AuditEntry
+from accounts.models.membership import Membership, Role, Team, TeamMember
+from accounts.models.user import User
+
+__all__ = ["Account", "ApiKey", "AuditEntry", "Membership", "Role", "Team", "TeamMember", "User"]

@@ -1,0 +1,73 @@
+"""What the kernel says about processes, so that a zombie or a reused pid is never taken for a live server."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def is_running(pid: int) -> bool:
+    """Say whether the process exists and is not a zombie; reaps it when it is our own dead child."""
+    reap(pid)
+    try:
+        stat = (PROC / str(pid) / "stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    state = stat.rpartition(b")")[2].split()[0]
+    return state not in (b"Z", b"X", b"x")
+
+
+def reap(pid: int) -> None:
+    """Collect our own child if it has ended; anybody else's is left alone."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def started_at(pid: int) -> str | None:
+    """Return the start time in clock ticks since boot, which with the pid names one process for ever."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return stat.rpartition(b")")[2].split()[19].decode()
+
+
+def serves(pid: int, cluster: Path) -> bool:
+    """Say whether the process is a live postgres that works in this cluster's folder."""
+    if not is_running(pid):
+        return False
+    try:
+        working_dir = (PROC / str(pid) / "cwd").readlink()
+        command = (PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return False
+    return command == "postgres" and working_dir == cluster
+
+
+def serving(cluster: Path) -> Iterator[int]:
+    """Yield every live postgres process of this cluster, the orphans of a killed server included."""
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and serves(int(entry.name), cluster):
+            yield int(entry.name)
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, interval: float = 0.05) -> bool:
+    """Poll until the condition holds; False when it still does not after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def signal_quietly(pid: int, signal_number: int) -> None:
+    """Send a signal; a process that has just ended is no error."""
+    try:
+        os.kill(pid, signal_number)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,1 @@
+"""One module an environment: development (the default), test, production."""

@@ -1,0 +1,10 @@
+"""The newcomer's machine: everything local, nothing to configure."""
+
+from config.secret_key import local_secret_key
+from config.settings.base import *  # noqa: F403
+from config.settings.base import DATA_DIR, env
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -1,0 +1,1 @@
+"""What happens: contacts, messages, actions, triggers, and the engine that runs workflows."""

@@ -1,0 +1,1 @@
+"""What a step can do: one file a type, found and checked by the registry."""

@@ -1,0 +1,1 @@
+"""Types that send something to the contact."""

@@ -1,0 +1,1 @@
+"""Types that change the contact and its records."""

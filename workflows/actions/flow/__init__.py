@@ -1,0 +1,1 @@
+"""Types that decide where the contact goes next."""

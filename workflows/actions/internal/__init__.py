@@ -1,0 +1,1 @@
+"""Types for the team and other systems."""

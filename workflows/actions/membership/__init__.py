@@ -1,0 +1,1 @@
+"""Types that grant and revoke access."""

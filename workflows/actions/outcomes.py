@@ -1,0 +1,65 @@
+"""What a step tells the engine: values, never effects on the execution itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step did its work; `result` becomes `result_data` and `steps.<key>`."""
+
+    result: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The step had good reason to do nothing; the contact goes on."""
+
+    reason: str
+    result: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """The contact rests at this step until `at` (aware); then the step is completed with `result`."""
+
+    at: datetime
+    result: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """The step has an effect outside: hand it to `lane`, which prepares and calls it when it is free."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitCallback:
+    """The call was made; its result comes by callback within `timeout`."""
+
+    timeout: timedelta
+    result: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The execution is completed here (`ended_by_step`)."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step failed for good; `error_class` is one of the classes of retry.py, e.g. `invalid_config`."""
+
+    error_class: str
+    message: str
+    result: Result = field(default_factory=dict)
+
+
+Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | End | Failed

@@ -1,0 +1,1 @@
+"""The HTTP door: viewsets translate and call one function."""

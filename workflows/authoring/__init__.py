@@ -1,0 +1,1 @@
+"""People change workflows: one function a verb, called alike by API, admin and commands."""

@@ -1,0 +1,1 @@
+"""Contacts and everything known of them; services write, and say so in events."""

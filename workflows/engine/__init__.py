@@ -1,0 +1,1 @@
+"""Time passes: contacts are enrolled, claimed, advanced and recovered."""

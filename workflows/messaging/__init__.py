@@ -1,0 +1,1 @@
+"""Messages to and from contacts, and the connections they travel by."""

@@ -1,0 +1,1 @@
+"""What can enroll a contact: one file a type."""
