@@ -1,0 +1,73 @@
+"""What a load balancer asks: is this process alive, and is everything it needs up."""
+
+import datetime
+from collections.abc import Callable
+
+import structlog
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+HEARTBEAT_AGE = datetime.timedelta(seconds=30)
+
+logger = structlog.get_logger(__name__)
+_are_migrations_applied = False
+
+
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> JsonResponse:
+    """Answer 200 whenever this process can answer at all."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when every check passes, else 503; each check's result is "ok" or what is wrong."""
+    checks = {"database": _result(database_problem)}
+    is_up = checks["database"] == "ok"
+    for name, problem in (("migrations", migrations_problem), ("worker", worker_problem)):
+        checks[name] = _result(problem) if is_up else "database is down"
+    is_ready = all(result == "ok" for result in checks.values())
+    body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
+    return JsonResponse(body, status=200 if is_ready else 503)
+
+
+def _result(problem: Callable[[], str | None]) -> str:
+    """Run one check; a database error is a result, and its text stays in the log."""
+    try:
+        return problem() or "ok"
+    except DatabaseError:
+        logger.exception("readiness check failed", check=problem.__name__)
+        return "database error"
+
+
+def database_problem() -> str | None:
+    """Return None when the database answers a query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return None
+
+
+def migrations_problem() -> str | None:
+    """Return None when every migration is applied; looked up until that is so, then remembered by this process."""
+    global _are_migrations_applied  # noqa: PLW0603 - applied migrations stay applied
+    if not _are_migrations_applied:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return f"{len(plan)} not applied"
+        _are_migrations_applied = True
+    return None
+
+
+def worker_problem() -> str | None:
+    """Return None when a worker reported within the last 30 s, by this machine's clock."""
+    from workflows.models import WorkerHeartbeat  # noqa: PLC0415 - the address answers before the apps are loaded
+
+    if WorkerHeartbeat.objects.filter(seen_at__gte=timezone.now() - HEARTBEAT_AGE).exists():
+        return None
+    return f"none seen for {HEARTBEAT_AGE.seconds} s"
