@@ -1,0 +1,65 @@
+"""`manage.py database`: the embedded PostgreSQL by hand."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.postgres import DatabaseError, Server
+from config.postgres.layout import NAME, PORT, binaries
+from config.postgres.server import STOP_SIGNALS
+
+
+class Command(BaseCommand):
+    help = "Start, stop or look at the embedded PostgreSQL of DATA_DIR."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("start", help="start it and keep it running after this command; succeeds when it runs already")
+        stop = actions.add_parser("stop", help="stop it; succeeds when it does not run")
+        stop.add_argument(
+            "--mode",
+            choices=sorted(STOP_SIGNALS),
+            default="fast",
+            help="smart waits for clients to leave, fast (default) ends them, immediate is a crash that the next start recovers",
+        )
+        actions.add_parser("status", help="say whether it runs; exit code 3 when it does not")
+        actions.add_parser("shell", help="open psql")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        if "DATABASE_URL" in os.environ:
+            raise CommandError(
+                "DATABASE_URL is set, so the embedded PostgreSQL is not used: run the server it names with that server's own "
+                "tools, and open it with `manage.py dbshell`. Unset DATABASE_URL to use the embedded one."
+            )
+        server = Server(settings.DATA_DIR)
+        try:
+            getattr(self, action)(server, **options)
+        except (DatabaseError, PermissionError) as error:
+            raise CommandError(str(error)) from error
+
+    def start(self, server: Server, **options: Any) -> None:
+        was_started = server.start()
+        server.layout.keep_marker.touch()
+        state = "started" if was_started else "was running already"
+        self.stdout.write(f"PostgreSQL {state}: pid {server.pid()}, socket {server.layout.socket_dir}")
+
+    def stop(self, server: Server, *, mode: str, **options: Any) -> None:
+        self.stdout.write("PostgreSQL stopped" if server.stop(mode) else "PostgreSQL was not running")
+
+    def status(self, server: Server, **options: Any) -> None:
+        pid = server.pid()
+        if pid is None:
+            raise CommandError(f"PostgreSQL is not running (data: {server.layout.cluster})", returncode=3)
+        self.stdout.write(f"PostgreSQL runs: pid {pid}, socket {server.layout.socket_dir}, data {server.layout.cluster}")
+
+    def shell(self, server: Server, **options: Any) -> None:
+        if server.pid() is None:
+            raise CommandError("PostgreSQL is not running: `manage.py database start` or `make run` starts it.")
+        os.execv(  # noqa: S606 - no shell is meant
+            binaries() / "psql",
+            ["psql", "-h", str(server.layout.socket_dir), "-p", str(PORT), "-U", NAME, "-d", NAME],
+        )
