@@ -1,0 +1,135 @@
+"""Contacts and their records from few words."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from accounts.tests.factories import AccountFactory
+from workflows.crm.models import (
+    Channel,
+    Consent,
+    ConsentState,
+    Contact,
+    ContactIdentity,
+    ContactTag,
+    CustomField,
+    Event,
+    FieldType,
+    IdentityKind,
+    Note,
+    Tag,
+    Task,
+)
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+class TagFactory(DjangoModelFactory[Tag]):
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Tag {number}")
+    folded_name = factory.LazyAttribute(lambda tag: folded(tag.name))
+
+    class Meta:
+        model = Tag
+        django_get_or_create = ("account", "folded_name")
+
+
+class ContactFactory(DjangoModelFactory[Contact]):
+    """A contact with an e-mail address and its identities.
+
+    `ContactFactory(tags=["VIP"], external_ids={"shop": "17"})` adds tags (made when missing) and foreign ids.
+    """
+
+    account = factory.SubFactory(AccountFactory)
+    first_name = factory.Sequence(lambda number: f"Ada{number}")
+    last_name = "Lovelace"
+    email = factory.Sequence(lambda number: f"ada{number}@example.com")
+
+    class Meta:
+        model = Contact
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def external_ids(contact: Contact, create: bool, extracted: Mapping[str, str] | None, **_: Any) -> None:  # noqa: N805
+        identities = [(IdentityKind.EMAIL, "", folded(contact.email)), (IdentityKind.PHONE, "", contact.phone)]
+        identities += [(IdentityKind.EXTERNAL, source, value) for source, value in (extracted or {}).items()]
+        ContactIdentity.objects.bulk_create(
+            ContactIdentity(account_id=contact.account_id, contact=contact, kind=kind, source=source, value=value)
+            for kind, source, value in identities
+            if value
+        )
+
+    @factory.post_generation
+    def tags(contact: Contact, create: bool, extracted: list[str] | None, **_: Any) -> None:  # noqa: N805
+        for name in extracted or ():
+            ContactTagFactory(contact=contact, tag=TagFactory(account=contact.account, name=name))
+
+
+class ContactTagFactory(DjangoModelFactory[ContactTag]):
+    contact = factory.SubFactory(ContactFactory)
+    account = factory.SelfAttribute("contact.account")
+    tag = factory.SubFactory(TagFactory, account=factory.SelfAttribute("..contact.account"))
+
+    class Meta:
+        model = ContactTag
+
+
+class NoteFactory(DjangoModelFactory[Note]):
+    contact = factory.SubFactory(ContactFactory)
+    account = factory.SelfAttribute("contact.account")
+    content = factory.Sequence(lambda number: f"Spoke about offer {number}.")
+
+    class Meta:
+        model = Note
+
+
+class TaskFactory(DjangoModelFactory[Task]):
+    contact = factory.SubFactory(ContactFactory)
+    account = factory.SelfAttribute("contact.account")
+    title = factory.Sequence(lambda number: f"Call back {number}")
+
+    class Meta:
+        model = Task
+
+
+class ConsentFactory(DjangoModelFactory[Consent]):
+    contact = factory.SubFactory(ContactFactory)
+    account = factory.SelfAttribute("contact.account")
+    channel = Channel.EMAIL
+    state = ConsentState.OPT_IN
+    evidence = "Sign-up form"
+    recorded_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = Consent
+
+
+class CustomFieldFactory(DjangoModelFactory[CustomField]):
+    account = factory.SubFactory(AccountFactory)
+    key = factory.Sequence(lambda number: f"field_{number}")
+    label = factory.LazyAttribute(lambda field: field.key.replace("_", " ").capitalize())
+    field_type = FieldType.TEXT
+
+    class Meta:
+        model = CustomField
+
+
+class EventFactory(DjangoModelFactory[Event]):
+    """An event about a contact; give `contact=` or an `account` and a `contact_id`."""
+
+    class Params:
+        contact = factory.SubFactory(ContactFactory)
+
+    account = factory.SelfAttribute("contact.account")
+    contact_id = factory.SelfAttribute("contact.id")
+    event_type = "contact_created"
+    occurred_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = Event
