@@ -1,7 +1,7 @@
 """The test run's plugin: a PostgreSQL of its own, started before Django looks for it and stopped at the end.
 
-The process that starts the run owns the server; xdist's workers inherit its address. Each run takes a folder that no other
-run holds, so two runs side by side do not meet. With `DATABASE_URL` set, that server is used and none is started.
+The process that starts the run owns the server; xdist's workers inherit its address. Each run takes a folder that no
+other run holds, so two runs side by side do not meet. With `DATABASE_URL` set, that server is used and none is started.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from config.postgres import THROWAWAY, Server
+from config.postgres import THROWAWAY, Server, uses_embedded_server
 
 ROOT = Path(__file__).resolve().parents[1]
 MAXIMUM_RUNS = 100
@@ -49,7 +49,7 @@ def owns_the_run() -> bool:
 
 
 def needs_server(config: pytest.Config) -> bool:
-    return owns_the_run() and "DATABASE_URL" not in os.environ and not config.option.collectonly
+    return owns_the_run() and uses_embedded_server() and not config.option.collectonly
 
 
 def take_folder(data_dir: Path) -> Path:
@@ -65,5 +65,6 @@ def take_folder(data_dir: Path) -> Path:
             lock.close()
             continue
         _folder_lock = lock
+        (folder / "static").mkdir(exist_ok=True)  # whitenoise warns about a missing one, and warnings are errors
         return folder
     raise pytest.UsageError(f"{MAXIMUM_RUNS} test runs hold {data_dir} already.")

@@ -47,7 +47,7 @@ class Layout:
 
     @property
     def socket_dir(self) -> Path:
-        """A 0700 directory for the socket; a short one when the path is too long or holds a character libpq splits at."""
+        """A 0700 directory for the socket; a short one where the path is too long or libpq would split it."""
         inside = self.data_dir / "run"
         socket = os.fsencode(inside / f".s.PGSQL.{PORT}")
         if len(socket) <= SOCKET_PATH_LIMIT and not set(socket) & set(b',"'):
@@ -66,6 +66,11 @@ def embedded_database(data_dir: Path) -> dict[str, Any]:
         "HOST": str(Layout(data_dir).socket_dir),
         "PORT": str(PORT),
     }
+
+
+def uses_embedded_server() -> bool:
+    """Say whether no other server is named by `DATABASE_URL` (empty counts as unset)."""
+    return not os.environ.get("DATABASE_URL")
 
 
 @cache

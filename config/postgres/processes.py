@@ -1,5 +1,6 @@
 """What the kernel says about processes, so that a zombie or a reused pid is never taken for a live server."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,19 +22,8 @@ def is_running(pid: int) -> bool:
 
 def reap(pid: int) -> None:
     """Collect our own child if it has ended; anybody else's is left alone."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
-
-
-def started_at(pid: int) -> str | None:
-    """Return the start time in clock ticks since boot, which with the pid names one process for ever."""
-    try:
-        stat = (PROC / str(pid) / "stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return stat.rpartition(b")")[2].split()[19].decode()
 
 
 def serves(pid: int, cluster: Path) -> bool:
@@ -67,7 +57,5 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, interval: float
 
 def signal_quietly(pid: int, signal_number: int) -> None:
     """Send a signal; a process that has just ended is no error."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal_number)
-    except ProcessLookupError:
-        pass

@@ -1,7 +1,7 @@
 """Starts, finds and stops the embedded PostgreSQL of one data directory.
 
-The server is a daemon in a session of its own: it outlives the command that started it, and is found again by its pid file.
-A killed server, a killed supervisor, a zombie or a reused pid leave nothing that has to be cleaned by hand.
+The server is a daemon in a session of its own: it outlives the command that started it, and is found again by its pid
+file. A killed server, a killed supervisor, a zombie or a reused pid leave nothing that has to be cleaned by hand.
 """
 
 import contextlib
@@ -176,8 +176,8 @@ class Server:
         want = _major_version()
         if have != want:
             raise DatabaseError(
-                f"{self.layout.cluster} was made by PostgreSQL {have}, the installed one is {want}: dump it with the old "
-                "version and restore it, or choose another DATA_DIR."
+                f"{self.layout.cluster} was made by PostgreSQL {have}, the installed one is {want}: dump it with the "
+                "old version and restore it, or choose another DATA_DIR."
             )
 
     def _clear_remains(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import environ
 import structlog
 
-from config.postgres import embedded_database
+from config.postgres import embedded_database, uses_embedded_server
 
 zoneinfo.reset_tzpath([])  # the pinned tzdata package, never the system's older copy
 
@@ -69,7 +69,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL") if "DATABASE_URL" in env.ENVIRON else embedded_database(DATA_DIR)}
+DATABASES = {"default": embedded_database(DATA_DIR) if uses_embedded_server() else env.db_url("DATABASE_URL")}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql", CONN_MAX_AGE=300, CONN_HEALTH_CHECKS=True, ATOMIC_REQUESTS=False
 )

@@ -7,4 +7,5 @@ from config.settings.base import DATA_DIR, env
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+WHITENOISE_USE_FINDERS = True  # static files straight from the packages: no collectstatic
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.postgres import DatabaseError, Server
+from config.postgres import DatabaseError, Server, uses_embedded_server
 from config.postgres.layout import NAME, PORT, binaries
 from config.postgres.server import STOP_SIGNALS
 
@@ -18,22 +18,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        actions.add_parser("start", help="start it and keep it running after this command; succeeds when it runs already")
+        actions.add_parser(
+            "start", help="start it and keep it running after this command; succeeds when it runs already"
+        )
         stop = actions.add_parser("stop", help="stop it; succeeds when it does not run")
         stop.add_argument(
             "--mode",
             choices=sorted(STOP_SIGNALS),
             default="fast",
-            help="smart waits for clients to leave, fast (default) ends them, immediate is a crash that the next start recovers",
+            help="smart waits for clients to leave, fast (default) ends them, immediate is a crash to recover from",
         )
         actions.add_parser("status", help="say whether it runs; exit code 3 when it does not")
         actions.add_parser("shell", help="open psql")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        if "DATABASE_URL" in os.environ:
+        if not uses_embedded_server():
             raise CommandError(
-                "DATABASE_URL is set, so the embedded PostgreSQL is not used: run the server it names with that server's own "
-                "tools, and open it with `manage.py dbshell`. Unset DATABASE_URL to use the embedded one."
+                "DATABASE_URL is set, so the embedded PostgreSQL is not used: run the server it names with the tools of "
+                "that server, and open it with `manage.py dbshell`. Unset DATABASE_URL to use the embedded one."
             )
         server = Server(settings.DATA_DIR)
         try:
@@ -54,7 +56,9 @@ class Command(BaseCommand):
         pid = server.pid()
         if pid is None:
             raise CommandError(f"PostgreSQL is not running (data: {server.layout.cluster})", returncode=3)
-        self.stdout.write(f"PostgreSQL runs: pid {pid}, socket {server.layout.socket_dir}, data {server.layout.cluster}")
+        self.stdout.write(
+            f"PostgreSQL runs: pid {pid}, socket {server.layout.socket_dir}, data {server.layout.cluster}"
+        )
 
     def shell(self, server: Server, **options: Any) -> None:
         if server.pid() is None:
