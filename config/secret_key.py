@@ -11,7 +11,7 @@ from django.core.management.utils import get_random_secret_key
 def local_secret_key(data_dir: Path) -> str:
     """Return the installation's key, creating `secret_key` (mode 0600) on first use.
 
-    Processes that start at the same moment all get the same key: the file appears with its content, the first one stays.
+    Processes that start at the same moment get the same key: the file appears with its content; the first one stays.
     """
     path = data_dir / "secret_key"
     if not path.exists():

@@ -11,13 +11,15 @@ PROC = Path("/proc")
 
 def is_running(pid: int) -> bool:
     """Say whether the process exists and is not a zombie; reaps it when it is our own dead child."""
-    reap(pid)
     try:
         stat = (PROC / str(pid) / "stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
     state = stat.rpartition(b")")[2].split()[0]
-    return state not in (b"Z", b"X", b"x")
+    if state in (b"Z", b"X", b"x"):
+        reap(pid)
+        return False
+    return True
 
 
 def reap(pid: int) -> None:

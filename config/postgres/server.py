@@ -23,7 +23,7 @@ from config.postgres.layout import NAME, PORT, Layout, binaries
 from config.postgres.privileges import command_prefix
 
 READY_SECONDS = 600  # crash recovery after a long outage takes minutes
-ORPHAN_SECONDS = 5
+ORPHAN_SECONDS = 2
 LOG_LIMIT = 10 * 1024 * 1024  # bytes; one older file is kept
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -113,6 +113,8 @@ class Server:
             if not processes.wait_until(lambda: not processes.is_running(pid), seconds=seconds):
                 processes.signal_quietly(pid, signal.SIGQUIT)
             self._end_all(signal.SIGQUIT)
+            with contextlib.suppress(OSError):
+                self.layout.socket_dir.rmdir()
             return True
 
     def connect(self, database: str = NAME) -> psycopg.Connection:
@@ -146,6 +148,8 @@ class Server:
             self._check_version()
             return
         prefix = command_prefix(cluster)
+        for abandoned in self.layout.data_dir.glob("initdb-*"):
+            shutil.rmtree(abandoned)
         with tempfile.TemporaryDirectory(prefix="initdb-", dir=self.layout.data_dir) as folder:
             fresh = Path(folder) / "postgres"
             arguments = [

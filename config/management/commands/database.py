@@ -34,8 +34,8 @@ class Command(BaseCommand):
     def handle(self, *, action: str, **options: Any) -> None:
         if not uses_embedded_server():
             raise CommandError(
-                "DATABASE_URL is set, so the embedded PostgreSQL is not used: run the server it names with the tools of "
-                "that server, and open it with `manage.py dbshell`. Unset DATABASE_URL to use the embedded one."
+                "DATABASE_URL is set, so the embedded PostgreSQL is not used: run the server it names with the tools "
+                "of that server, and open it with `manage.py dbshell`. Unset DATABASE_URL to use the embedded one."
             )
         server = Server(settings.DATA_DIR)
         try:
