@@ -1,0 +1,73 @@
+"""The two addresses a load balancer asks."""
+
+import datetime
+import json
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import RequestFactory
+from django.utils import timezone
+
+from config import health
+from workflows.models import WorkerHeartbeat
+
+
+def answer(view, method="get"):
+    response = view(getattr(RequestFactory(), method)("/"))
+    return response.status_code, json.loads(response.content or "null")
+
+
+def heartbeat(*, seconds_ago):
+    seen_at = timezone.now() - datetime.timedelta(seconds=seconds_ago)
+    return WorkerHeartbeat.objects.create(hostname="here", pid=1, started_at=seen_at, seen_at=seen_at)
+
+
+@pytest.fixture(autouse=True)
+def forget_migrations(monkeypatch):
+    monkeypatch.setattr(health, "_are_migrations_applied", False)
+
+
+class TestLivez:
+    def test_answers_without_a_database(self):
+        assert answer(health.livez) == (200, {"status": "ok"})
+
+    def test_refuses_to_be_posted_to(self):
+        assert health.livez(RequestFactory().post("/")).status_code == 405
+
+
+@pytest.mark.django_db
+class TestReadyz:
+    def test_is_ok_when_everything_is_up(self):
+        heartbeat(seconds_ago=29)
+        checks = {"database": "ok", "migrations": "ok", "worker": "ok"}
+        assert answer(health.readyz) == (200, {"status": "ok", "checks": checks})
+
+    def test_is_unavailable_when_the_last_worker_is_silent(self):
+        heartbeat(seconds_ago=31)
+        checks = {"database": "ok", "migrations": "ok", "worker": "none seen for 30 s"}
+        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
+
+    def test_counts_the_migrations_that_are_missing(self):
+        heartbeat(seconds_ago=0)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+        checks = {"database": "ok", "migrations": "1 not applied", "worker": "ok"}
+        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
+
+    def test_looks_the_migrations_up_until_they_are_applied(self, django_assert_num_queries):
+        heartbeat(seconds_ago=0)
+        answer(health.readyz)
+        with django_assert_num_queries(2):
+            assert answer(health.readyz)[0] == 200
+
+    def test_is_never_cached(self):
+        assert "no-store" in health.readyz(RequestFactory().get("/")).headers["Cache-Control"]
+
+    def test_says_no_more_than_that_the_database_is_down(self, monkeypatch):
+        def fail():
+            raise OperationalError("connection to db.internal failed for user crm")
+
+        monkeypatch.setattr(health, "database_problem", fail)
+        down = "database is down"
+        checks = {"database": "database error", "migrations": down, "worker": down}
+        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
