@@ -11,3 +11,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(("workflows.api.urls", "api"), namespace="v1")),
 ]
+
+handler400 = "accounts.api.errors.bad_request"
+handler403 = "accounts.api.errors.permission_denied"
+handler404 = "accounts.api.errors.not_found"
+handler500 = "accounts.api.errors.server_error"

@@ -1,0 +1,177 @@
+"""Bases of every view: doors that check who asks, find rows of their account, and call one service."""
+
+from io import BytesIO
+from typing import Any, ClassVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from rest_framework import status
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.api.authentication import Caller
+from accounts.api.errors import is_contention
+from accounts.api.filters import check_parameters
+from accounts.api.identifiers import parse_uuid
+from accounts.api.parsers import read_at_most
+from accounts.api.refusals import LengthRequired
+from accounts.models import Role
+from accounts.problems import Missing
+
+MAXIMUM_REPEATS = 3
+
+
+class AccountViewSet(GenericViewSet):
+    """A viewset whose rows are the caller's account's and nobody else's.
+
+    A subclass sets `queryset` (narrowed by `for_account()` here), `serializer_class` (what is answered),
+    `input_serializer_class` or `input_serializer_classes` by action where the body differs from the answer, and the
+    roles (see `RolePermission`). Below another resource it sets `parent_queryset`, `parent_kwarg` (the name in the
+    path) and `parent_field` (the field of its rows): the parent is found first, as `self.parent`, else 404.
+    """
+
+    lookup_url_kwarg = "id"
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
+    read_role: ClassVar[Role] = Role.VIEWER
+    write_role: ClassVar[Role] = Role.EDITOR
+    action_roles: ClassVar[dict[str, Role]] = {}
+    input_serializer_class: ClassVar[type[BaseSerializer] | None] = None
+    input_serializer_classes: ClassVar[dict[str, type[BaseSerializer]]] = {}
+    extra_query_parameters: ClassVar[tuple[str, ...]] = ()
+    parent_queryset: ClassVar[QuerySet[Any] | None] = None
+    parent_kwarg: ClassVar[str] = ""
+    parent_field: ClassVar[str] = ""
+
+    parent: Any = None
+    repeats = 0
+
+    @property
+    def caller(self) -> Caller:
+        caller = self.request.auth
+        assert isinstance(caller, Caller), "the permission lets nobody else in"
+        return caller
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        accept_chunked_body(request)
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.parent_queryset is not None:
+            self.parent = self.find(self.parent_queryset.all(), self.kwargs[self.parent_kwarg])
+        if request.method not in SAFE_METHODS:
+            request.data  # noqa: B018 - a body that cannot be read is refused even where none is needed
+
+    def find(self, queryset: QuerySet[Any], identifier: Any) -> Any:
+        """Return the row of the caller's account with this id; a missing, foreign or malformed id is `Missing`."""
+        found = parse_uuid(str(identifier))
+        row = queryset.for_account(self.caller.account_id).filter(pk=found).first() if found else None  # type: ignore[attr-defined]
+        if row is None:
+            raise Missing
+        return row
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset.none()
+        queryset = queryset.for_account(self.caller.account_id)  # type: ignore[attr-defined]
+        return queryset.filter(**{self.parent_field: self.parent}) if self.parent is not None else queryset
+
+    def get_object(self) -> Any:
+        return self.find(self.get_queryset(), self.kwargs[self.lookup_url_kwarg])
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_serializer_context()
+        if not getattr(self, "swagger_fake_view", False):
+            context["account_id"] = self.caller.account_id
+        return context
+
+    def get_input_serializer_class(self) -> Any:
+        """Return the serializer of the body of this action."""
+        specific = self.input_serializer_classes.get(self.action or "")
+        return specific or self.input_serializer_class or self.get_serializer_class()
+
+    def validated(
+        self, serializer_class: type[BaseSerializer] | None = None, *, instance: Any = None, partial: bool = False
+    ) -> dict[str, Any]:
+        """Return what the body holds, checked by the action's input serializer (or the one given)."""
+        wanted = serializer_class or self.get_input_serializer_class()
+        serializer = wanted(instance, data=self.request.data, partial=partial, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def answer(self, instance: Any, status_code: int = status.HTTP_200_OK) -> Response:
+        """Answer one object as `serializer_class` writes it."""
+        return Response(self.get_serializer(instance).data, status=status_code)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Repeat a request that lost to a concurrent transaction; its own was rolled back as a whole."""
+        if self.repeats < MAXIMUM_REPEATS and is_contention(exc) and not connection.in_atomic_block:
+            self.repeats += 1
+            handler = getattr(self, (self.request.method or "").lower(), self.http_method_not_allowed)
+            try:
+                return handler(self.request, *self.args, **self.kwargs)
+            except Exception as again:  # noqa: BLE001 - handled like the first
+                return self.handle_exception(again)
+        return super().handle_exception(exc)
+
+
+def accept_chunked_body(request: HttpRequest) -> None:
+    """Make a JSON body sent in chunks readable, up to the limit; Django and DRF would see an empty one."""
+    if "chunked" not in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        return
+    if not request.META.get("wsgi.input_terminated") or not request.content_type.endswith("json"):
+        raise LengthRequired
+    body = read_at_most(request.META["wsgi.input"])
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = BytesIO(body)  # type: ignore[attr-defined]  # noqa: SLF001 - Django has no other way in
+
+
+class ListMixin(ListModelMixin):
+    """`GET` of the list, by filters, search, ordering and page."""
+
+
+class RetrieveMixin(RetrieveModelMixin):
+    """`GET` of one object."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        check_parameters(request, self, is_list=False)
+        return super().retrieve(request, *args, **kwargs)
+
+
+class CreateMixin:
+    """`POST`: the subclass's `perform_create` calls the service and returns the new row."""
+
+    def create(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.answer(self.perform_create(self.validated()), status.HTTP_201_CREATED)
+
+    def perform_create(self, data: dict[str, Any]) -> Model:
+        raise NotImplementedError
+
+
+class UpdateMixin:
+    """`PATCH`: the subclass's `perform_update` calls the service with the fields that were sent and returns the row."""
+
+    def partial_update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        instance = self.get_object()
+        return self.answer(self.perform_update(instance, self.validated(instance=instance, partial=True)))
+
+    def perform_update(self, instance: Any, data: dict[str, Any]) -> Model:
+        raise NotImplementedError
+
+
+class DestroyMixin:
+    """`DELETE`: the subclass's `perform_destroy` calls the service; answers 204."""
+
+    def destroy(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self.perform_destroy(self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def perform_destroy(self, instance: Any) -> None:
+        raise NotImplementedError
