@@ -28,6 +28,11 @@ def pytest_load_initial_conftests() -> Generator[None]:
     return (yield)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the project's fixtures: only now is Django set up, which they import."""
+    config.pluginmanager.import_plugin("accounts.tests.fixtures")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None]:
     if needs_server(session.config):

@@ -1,4 +1,4 @@
-"""Fixtures for every test of the project; loaded by `pytest.ini`."""
+"""Fixtures for every test of the project; loaded by `config.testing`."""
 
 import pytest
 from rest_framework.test import APIClient
