@@ -1,6 +1,5 @@
 """Contacts and their records from few words."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.tests.factories import AccountFactory
+from workflows.crm.folding import fold
 from workflows.crm.models import (
     Channel,
     Consent,
@@ -26,14 +26,10 @@ from workflows.crm.models import (
 )
 
 
-def folded(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
 class TagFactory(DjangoModelFactory[Tag]):
     account = factory.SubFactory(AccountFactory)
     name = factory.Sequence(lambda number: f"Tag {number}")
-    folded_name = factory.LazyAttribute(lambda tag: folded(tag.name))
+    folded_name = factory.LazyAttribute(lambda tag: fold(tag.name))
 
     class Meta:
         model = Tag
@@ -57,7 +53,7 @@ class ContactFactory(DjangoModelFactory[Contact]):
 
     @factory.post_generation
     def external_ids(contact: Contact, create: bool, extracted: Mapping[str, str] | None, **_: Any) -> None:  # noqa: N805
-        identities = [(IdentityKind.EMAIL, "", folded(contact.email)), (IdentityKind.PHONE, "", contact.phone)]
+        identities = [(IdentityKind.EMAIL, "", fold(contact.email)), (IdentityKind.PHONE, "", contact.phone)]
         identities += [(IdentityKind.EXTERNAL, source, value) for source, value in (extracted or {}).items()]
         ContactIdentity.objects.bulk_create(
             ContactIdentity(account_id=contact.account_id, contact=contact, kind=kind, source=source, value=value)
