@@ -160,6 +160,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }
 
+OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=[])  # CIDRs beyond the public internet
+POSTBOX_ENABLED = False  # the stand-in for outside services, see workflows.messaging.postbox
+
 WORKFLOW_LIMITS = {"actions": 50, "workflows": 500, "config_bytes": 64 * 1024, "rendered_bytes": 1024 * 1024}
 ENGINE = {
     "batch_size": 1000,
