@@ -1,0 +1,166 @@
+"""What people do to single executions: each function locks, checks, changes and audits in one transaction.
+
+Taking the lease away is what leaves an execution out of a batch in flight: the batch writes only what it still holds.
+Locks are taken in the one order: workflow, execution, contact.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from accounts import audit
+from accounts.actors import Actor
+from accounts.problems import Conflict, Missing
+from workflows.engine.locks import share_workflow
+from workflows.models import (
+    ENDED_STATUSES,
+    ActionExecution,
+    ActionExecutionStatus,
+    CompletionReason,
+    ExecutionStatus,
+    Reentry,
+    Workflow,
+    WorkflowExecution,
+    WorkflowStatus,
+)
+
+REENTRY_KEY = "inside"
+REENTRY_CONSTRAINT = "execution_reentry_once"
+AUDITED_FIELDS = ("status", "completion_reason", "current_action_id")
+
+
+@transaction.atomic
+def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) -> WorkflowExecution:
+    """End an execution as `cancelled_by_user`; the wait it stands in is logged as skipped, reason `cancelled`.
+
+    409 `invalid_transition` when it has ended already, 404 when the account has no such execution.
+    """
+    execution = _lock(account_id, execution_id)
+    if execution.status in ENDED_STATUSES:
+        raise Conflict(
+            "invalid_transition", f"The execution is {execution.status}; only one that has not ended can be cancelled."
+        )
+    before = _facts(execution)
+    if execution.waiting_log_id:
+        _skip_wait(execution, reason="cancelled", now=now)
+    _save(
+        execution,
+        status=ExecutionStatus.CANCELLED,
+        completion_reason=CompletionReason.CANCELLED_BY_USER,
+        pause_reason="",
+        completed_at=now,
+        due_at=None,
+        paused_status="",
+        paused_due_at=None,
+        waiting_log_id=None,
+        reentry_key=None,
+        updated_at=now,
+    )
+    _audit(execution, actor, "execution.cancelled", before)
+    return execution
+
+
+@transaction.atomic
+def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) -> WorkflowExecution:
+    """Send a failed execution on from the step that failed: a new visit, its count of tries at zero.
+
+    409 `invalid_transition` unless it failed and its contact is there, `workflow_not_active` unless its workflow is
+    active, `already_enrolled` when the contact is inside again and the workflow's re-entry setting forbids a second
+    time; 404 when the account has no such execution.
+    """
+    workflow_id = _workflow_of(account_id, execution_id)
+    share_workflow(workflow_id)
+    execution = _lock(account_id, execution_id)
+    if execution.status != ExecutionStatus.FAILED or execution.current_action_id is None:
+        raise Conflict(
+            "invalid_transition", f"The execution is {execution.status}; only one that failed can be retried."
+        )
+    workflow = Workflow.objects.for_account(account_id).get(id=workflow_id)
+    if workflow.status != WorkflowStatus.ACTIVE or workflow.deleted_at:
+        state = "deleted" if workflow.deleted_at else workflow.status
+        raise Conflict("workflow_not_active", f"The workflow is {state}; only executions of active ones go on.")
+    _require_contact(execution)
+    before = _facts(execution)
+    try:
+        with transaction.atomic():
+            _save(
+                execution,
+                status=ExecutionStatus.ACTIVE,
+                completion_reason="",
+                error_message="",
+                completed_at=None,
+                due_at=now,
+                lost_leases=0,
+                visit_window_started_at=None,
+                window_visits=0,
+                reentry_key=None if workflow.reentry == Reentry.MULTIPLE else REENTRY_KEY,
+                updated_at=now,
+            )
+    except IntegrityError as error:
+        if REENTRY_CONSTRAINT not in str(error):
+            raise
+        raise Conflict(
+            "already_enrolled", "The contact has entered this workflow again; cancel the newer execution first."
+        ) from error
+    _audit(execution, actor, "execution.retried", before)
+    return execution
+
+
+def _workflow_of(account_id: UUID, execution_id: UUID) -> UUID:
+    executions = WorkflowExecution.objects.for_account(account_id).filter(id=execution_id)
+    workflow_id = executions.values_list("workflow_id", flat=True).first()
+    if workflow_id is None:
+        raise Missing
+    return workflow_id
+
+
+def _lock(account_id: UUID, execution_id: UUID) -> WorkflowExecution:
+    execution = WorkflowExecution.objects.for_account(account_id).select_for_update().filter(id=execution_id).first()
+    if execution is None:
+        raise Missing
+    return execution
+
+
+def _require_contact(execution: WorkflowExecution) -> None:
+    """Keep the contact from being deleted until this transaction ends; 409 when it is gone already."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deleted_at FROM crm_contact WHERE id = %s FOR SHARE", [execution.contact_id])
+        row = cursor.fetchone()
+    if row is None or row[0] is not None:
+        raise Conflict("invalid_transition", "The contact was deleted, so its execution cannot go on.")
+
+
+def _skip_wait(execution: WorkflowExecution, *, reason: str, now: datetime) -> None:
+    row = ActionExecution.objects.for_account(execution.account_id).get(id=execution.waiting_log_id)
+    ActionExecution.objects.for_account(execution.account_id).filter(id=row.id).update(
+        status=ActionExecutionStatus.SKIPPED,
+        completed_at=now,
+        duration_ms=max(0, int((now - (row.started_at or now)).total_seconds() * 1000)),
+        result_data={**row.result_data, "reason": reason},
+    )
+
+
+def _save(execution: WorkflowExecution, **fields: object) -> None:
+    """Write the fields and take the lease away, so that a batch in flight leaves this execution out."""
+    fields |= {"lease_id": None, "lease_until": None}
+    WorkflowExecution.objects.for_account(execution.account_id).filter(id=execution.id).update(**fields)
+    for name, value in fields.items():
+        setattr(execution, name, value)
+
+
+def _facts(execution: WorkflowExecution) -> dict[str, object]:
+    facts = {name: getattr(execution, name) for name in AUDITED_FIELDS}
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
+
+
+def _audit(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object]) -> None:
+    audit.record(
+        account_id=execution.account_id,
+        actor=actor,
+        verb=verb,
+        object_type="execution",
+        object_id=execution.id,
+        before=before,
+        after=_facts(execution),
+    )
