@@ -41,8 +41,8 @@ def _result(problem: Callable[[], str | None]) -> str:
     """Run one check; a database error is a result, and its text stays in the log."""
     try:
         return problem() or "ok"
-    except DatabaseError:
-        logger.exception("readiness check failed", check=problem.__name__)
+    except DatabaseError as error:
+        logger.warning("readiness check failed", check=problem.__name__, error=str(error))
         return "database error"
 
 

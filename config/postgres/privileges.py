@@ -1,17 +1,17 @@
-"""PostgreSQL refuses to run as root: how root starts it all the same.
+"""PostgreSQL refuses to run as root, or as a user without an entry in /etc/passwd: how they start it all the same.
 
-1. In a user namespace in which root is called 1000. Files stay root's, so everything below root's home is reachable.
-2. Where namespaces are forbidden (many containers): as the owner of the cluster, `nobody` for a new one,
+1. In a user namespace that calls us by an ordinary user's id. Files stay ours, so all below root's home is reachable.
+2. Root where namespaces are forbidden (many containers): as the owner of the cluster, `nobody` for a new one,
    with the one capability that lets it pass folders that only root may enter.
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--")
 NOBODY = 65534
 
 
@@ -21,11 +21,12 @@ def command_prefix(cluster: Path) -> list[str]:
     Hands an existing cluster of root's to `nobody` when namespaces are forbidden.
     Raises PermissionError when neither way exists here.
     """
-    if os.geteuid() != 0:
-        return []
+    user = os.geteuid()
+    if user != 0:
+        return [] if is_known(user) or not namespaces_allowed() else namespace()
     owner = cluster.stat().st_uid if cluster.exists() else 0
     if owner == 0 and namespaces_allowed():
-        return list(NAMESPACE)
+        return namespace()
     if shutil.which("setpriv") is None:
         raise PermissionError(
             "PostgreSQL refuses to run as root, and neither user namespaces nor the setpriv program are available: "
@@ -36,6 +37,21 @@ def command_prefix(cluster: Path) -> list[str]:
         if cluster.exists():
             give(cluster, owner)
     return dropped_to(owner)
+
+
+def is_known(user: int) -> bool:
+    """Say whether the user has an entry in /etc/passwd, which initdb insists on."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
+
+
+def namespace() -> list[str]:
+    """Return the prefix that runs a program as ourselves under the id of some ordinary user."""
+    ordinary = next((entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid not in (0, NOBODY)), NOBODY)
+    return ["unshare", "--user", f"--map-user={ordinary}", "--"]
 
 
 def dropped_to(owner: int) -> list[str]:
@@ -62,6 +78,6 @@ def give(folder: Path, owner: int) -> None:
 @cache
 def namespaces_allowed() -> bool:
     """Say whether this machine lets us make a user namespace (one process is started to find out)."""
-    if shutil.which(NAMESPACE[0]) is None:
+    if shutil.which("unshare") is None:
         return False
-    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*namespace(), "true"], capture_output=True, check=False).returncode == 0
