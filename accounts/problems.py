@@ -31,3 +31,7 @@ class Conflict(Exception):
 
 class Missing(Exception):
     """The object does not exist in this account (HTTP 404)."""
+
+
+class Forbidden(Exception):
+    """The caller's role does not reach this far; nothing was changed (HTTP 403)."""

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.api.refusals import DatabaseUnavailable, Refused
-from accounts.problems import Conflict, Invalid, Missing, Problem
+from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem
 
 CONTENTION = frozenset({"40P01", "40001", "55P03"})
 """SQLSTATEs of deadlock, serialization failure and lock time-out: the same request may well succeed now."""
@@ -65,6 +65,8 @@ def translate(exception: Exception) -> Exception:  # noqa: PLR0911 - a table
             return Refused(400, exception.problems)
         case Conflict():
             return Refused(409, [exception.problem])
+        case Forbidden():
+            return exceptions.PermissionDenied(str(exception))
         case Missing() | django_exceptions.ObjectDoesNotExist():
             return exceptions.NotFound()
         case django_exceptions.ValidationError():

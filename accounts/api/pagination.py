@@ -131,7 +131,7 @@ class CursorItemsPagination(BasePagination):
         return Response({"items": data, "next": self.next, "previous": self.previous})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        cursor = {"type": ["string", "null"], "description": "Value for `cursor`; null: there is no such page."}
+        cursor = {"type": "string", "nullable": True, "description": "Value for `cursor`; null: there is no such page."}
         return {
             "type": "object",
             "required": ["items", "next", "previous"],

@@ -57,6 +57,10 @@ class AccountViewSet(GenericViewSet):
         assert isinstance(caller, Caller), "the permission lets nobody else in"
         return caller
 
+    def on_behalf(self) -> dict[str, Any]:
+        """Return what every changing service wants to know of the caller: `account_id` and `actor`."""
+        return {"account_id": self.caller.account_id, "actor": self.caller.actor}
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         accept_chunked_body(request)
         return super().initialize_request(request, *args, **kwargs)

@@ -8,24 +8,34 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.routers import SimpleRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
+from accounts.api.account import OwnAccountViewSet
+from accounts.api.api_keys import ApiKeyViewSet
+from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
+from accounts.api.members import MemberViewSet
+from accounts.api.teams import TeamViewSet
 
 router = SimpleRouter(trailing_slash=False)
+routers = [router]
 
 
 def below(prefix: str, lookup: str) -> NestedSimpleRouter:
     """Return a router for `/<prefix>/{<lookup>_id}/…`; `prefix` must be registered already."""
-    return NestedSimpleRouter(router, prefix, lookup=lookup, trailing_slash=False)
+    nested = NestedSimpleRouter(router, prefix, lookup=lookup, trailing_slash=False)
+    routers.append(nested)
+    return nested
 
+
+router.register("members", MemberViewSet, basename="member")
+router.register("teams", TeamViewSet, basename="team")
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
+router.register("audit-log", AuditLogViewSet, basename="audit-entry")
 
 urlpatterns = [
-    *router.urls,
+    *(url for each in routers for url in each.urls),
+    path("account", OwnAccountViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="account"),
     path("schema", SpectacularAPIView.as_view(authentication_classes=[]), name="schema"),
-    path(
-        "docs",
-        SpectacularSwaggerSplitView.as_view(url_name="v1:schema", authentication_classes=[]),
-        name="docs",
-    ),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="v1:schema", authentication_classes=[]), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="v1:schema", authentication_classes=[]), name="redoc"),
     re_path(r"", not_found, name="unknown"),
 ]

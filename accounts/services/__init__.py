@@ -1,0 +1,1 @@
+"""What changes accounts, members, teams and keys: one function a verb, each writing its audit entry."""
