@@ -1,5 +1,5 @@
-from workflows.crm.models.contact import Contact, ContactIdentity, ContactTag, IdentityKind
 from workflows.crm.models.consent import Channel, Consent, ConsentState
+from workflows.crm.models.contact import Contact, ContactIdentity, ContactTag, IdentityKind
 from workflows.crm.models.custom_field import CustomField, FieldType
 from workflows.crm.models.event import Event
 from workflows.crm.models.imports import Import, ImportProblem, ImportRow, ImportStatus

@@ -19,7 +19,7 @@ class Event(BulkAccountRow):
     data = models.JSONField(default=dict, help_text="What templates see as `trigger.*`.")
     occurred_at = models.DateTimeField(help_text="When it happened (UTC).")
     source = models.CharField(max_length=100, default="", help_text="Who told: empty for our own records.")
-    event_id = models.CharField(max_length=200, null=True, help_text="The source's id of the event; counts once.")  # noqa: DJ001
+    event_id = models.CharField(max_length=200, null=True, help_text="The source's id of the event; counts once.")
     caused_by_id = models.UUIDField(null=True, help_text="The action execution that made it; null: from outside.")
     depth = models.PositiveSmallIntegerField(default=0, help_text="How many workflows stand behind it (loop control).")
     sequence = models.BigIntegerField(

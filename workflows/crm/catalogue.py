@@ -1,0 +1,19 @@
+"""Every event type that the product itself records, and the data it carries: one vocabulary with triggers and goals."""
+
+from collections.abc import Mapping
+
+CONTACT_FACTS = ("first_name", "last_name", "email", "phone", "source")
+
+EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
+    "contact_created": CONTACT_FACTS,
+    "contact_updated": ("fields",),
+    "contact_deleted": CONTACT_FACTS,
+    "contact_assigned": ("owner_id", "previous_owner_id"),
+    "custom_field_changed": ("field", "from", "to"),
+    "tag_added": ("tag_name", "tag_id"),
+    "tag_removed": ("tag_name", "tag_id"),
+    "note_added": ("note_id", "note_type", "content"),
+    "task_created": ("task_id", "title", "due_at", "assignee_id", "priority"),
+    "task_completed": ("task_id", "title"),
+    "unsubscribed": ("channel",),
+}

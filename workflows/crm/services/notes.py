@@ -1,0 +1,65 @@
+"""Writing notes about contacts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from workflows.crm import arrays
+from workflows.crm.copies import BY_HAND, Cause, ContactCopy
+from workflows.crm.events import NewEvent, record_events
+from workflows.crm.models import NoteType
+
+
+@dataclass(slots=True, eq=False)
+class NoteDraft:
+    """A note to write about a locked contact; `content` is 1–5000 characters."""
+
+    contact: ContactCopy
+    content: str
+    note_type: str = NoteType.GENERAL
+    author_id: UUID | None = None
+    cause: Cause = BY_HAND
+
+
+def add_notes(*, account_id: UUID, drafts: Sequence[NoteDraft], now: datetime) -> list[UUID]:
+    """Write the notes and return their ids; the contacts are locked by the caller. Records `note_added` for each."""
+    if not drafts:
+        return []
+    note_ids = [uuid7() for _ in drafts]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO crm_note (
+                id, created_at, updated_at, account_id, contact_id, content, note_type, author_id, caused_by_id
+            )
+            SELECT id, %s, %s, %s, contact_id, content, note_type, author_id, caused_by_id
+            FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::uuid[])
+                 AS note (id, contact_id, content, note_type, author_id, caused_by_id)
+            """,
+            [
+                now,
+                now,
+                account_id,
+                arrays.ids(note_ids),
+                arrays.ids([draft.contact.id for draft in drafts]),
+                arrays.texts([draft.content for draft in drafts]),
+                arrays.texts([draft.note_type for draft in drafts]),
+                arrays.ids([draft.author_id for draft in drafts]),
+                arrays.ids([draft.cause.action_execution_id for draft in drafts]),
+            ],
+        )
+    events = [
+        NewEvent(
+            draft.contact.id,
+            "note_added",
+            {"note_id": str(note_id), "note_type": draft.note_type, "content": draft.content},
+            draft.cause,
+        )
+        for note_id, draft in zip(note_ids, drafts, strict=True)
+    ]
+    record_events(account_id=account_id, events=events, now=now)
+    return note_ids
