@@ -13,6 +13,7 @@ from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Missing
 from workflows.engine.locks import share_workflow
+from workflows.engine.wake import Tick, wake
 from workflows.models import (
     ENDED_STATUSES,
     ActionExecution,
@@ -104,6 +105,7 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
             "already_enrolled", "The contact has entered this workflow again; cancel the newer execution first."
         ) from error
     _audit(execution, actor, "execution.retried", before)
+    wake(Tick.ADVANCE)
     return execution
 
 
