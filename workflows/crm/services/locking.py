@@ -82,6 +82,5 @@ def fill_owners(contacts: Iterable[ContactCopy]) -> None:
             )
             owners = {owner_id: (name, email) for owner_id, name, email in cursor.fetchall()}
     for contact in contacts:
-        contact.owner_name, contact.owner_email = (
-            owners.get(contact.owner_id, ("", "")) if contact.owner_id else ("", "")
-        )
+        name_and_email = owners.get(contact.owner_id) if contact.owner_id else None
+        contact.owner_name, contact.owner_email = name_and_email or ("", "")

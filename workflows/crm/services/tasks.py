@@ -137,7 +137,7 @@ def complete_task(*, account_id: UUID, task_id: UUID, now: datetime, cause: Caus
 
 def active_members(*, account_id: UUID, user_ids: set[UUID | None]) -> set[UUID]:
     """Return those of the users that are active members of the account."""
-    wanted = user_ids - {None}
+    wanted = {user_id for user_id in user_ids if user_id}
     if not wanted:
         return set()
     memberships = Membership.objects.for_account(account_id).filter(is_active=True, user__is_active=True)
