@@ -49,7 +49,7 @@ class ApiSchema(AutoSchema):
                 return "{" in self.path
             case "400":
                 return is_write or self._is_list_view()
-            case "409" | "413" | "415":
+            case "409" | "412" | "413" | "415":
                 return is_write
             case _:
                 return True

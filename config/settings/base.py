@@ -165,10 +165,19 @@ POSTBOX_ENABLED = False  # the stand-in for outside services, see workflows.mess
 
 WORKFLOW_LIMITS = {"actions": 50, "workflows": 500, "config_bytes": 64 * 1024, "rendered_bytes": 1024 * 1024}
 ENGINE = {
-    "batch_size": 1000,
+    "batch_size": 500,  # executions claimed at a time
+    "transaction_size": 250,  # of them led on in one transaction
+    "batch_seconds": 0.3,  # after which a transaction takes no further step: `pause` waits no longer
+    "tick_seconds": 5.0,  # after which a tick hands over to the next
+    "dispatch_size": 2000,  # events dispatched in one transaction
     "lease_seconds": 20,
+    "lock_timeout": "5s",
     "pulse_seconds": 1.0,
+    "heartbeat_seconds": 5.0,
     "maximum_visits": 1000,
     "maximum_depth": 25,
     "maximum_worker_deaths": 3,
+    "clock_file": env.str("ENGINE_CLOCK_FILE", default=""),  # proofs and the benchmark: seconds ahead of the database
 }
+PROCRASTINATE_IMPORT_PATHS = ["workflows.engine.ticks"]
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
