@@ -10,6 +10,8 @@ from factory.django import DjangoModelFactory
 
 from accounts.tests.factories import AccountFactory
 from workflows.actions.registry import registry
+from workflows.authoring.ordering import ordered_lists, placed
+from workflows.authoring.snapshots import definition_of
 from workflows.crm.tests.factories import ContactFactory
 from workflows.models import (
     Action,
@@ -89,14 +91,8 @@ class ActiveWorkflowFactory(WorkflowFactory):
 
 
 def in_order(workflow: Workflow) -> list[Action]:
-    """Return the main list's actions, head first."""
-    by_previous = {action.previous_action_id: action for action in workflow.actions.filter(branch_id=None)}
-    ordered: list[Action] = []
-    current = by_previous.get(None)
-    while current:
-        ordered.append(current)
-        current = by_previous.get(current.id)
-    return ordered
+    """Return the actions in list order."""
+    return [item.action for item in placed(ordered_lists(workflow.actions.all()))]
 
 
 def publish(workflow: Workflow) -> WorkflowVersion:
@@ -108,38 +104,9 @@ def publish(workflow: Workflow) -> WorkflowVersion:
         account=workflow.account,
         workflow=workflow,
         number=workflow.version,
-        definition={
-            "settings": {
-                "reentry": workflow.reentry,
-                "timezone": workflow.timezone,
-                "notify_on_failure": workflow.notify_on_failure,
-            },
-            "triggers": [
-                {
-                    "id": str(trigger.id),
-                    "trigger_type": trigger.trigger_type,
-                    "filters": trigger.filters,
-                    "settings": trigger.settings,
-                    "is_active": trigger.is_active,
-                }
-                for trigger in workflow.triggers.all()
-            ],
-            "actions": [
-                {
-                    "id": str(action.id),
-                    "key": action.key,
-                    "action_type": action.action_type,
-                    "name": action.name,
-                    "config": action.action_config,
-                    "previous_action_id": action.previous_action_id and str(action.previous_action_id),
-                    "branch_id": action.branch_id and str(action.branch_id),
-                    "is_enabled": action.is_enabled,
-                    "on_error": action.on_error,
-                    "retry": action.retry,
-                }
-                for action in in_order(workflow)
-            ],
-        },
+        definition=definition_of(
+            workflow, placed(ordered_lists(workflow.actions.all())), list(workflow.triggers.all())
+        ),
     )
 
 
