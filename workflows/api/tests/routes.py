@@ -1,0 +1,73 @@
+"""The routes of the API, read from the router, and a sample object for each, for tests that must not forget one."""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, reverse
+
+from accounts.models import Account
+from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
+from workflows.api.urls import urlpatterns
+
+Ids = Mapping[str, Any]
+
+OPEN = frozenset({"schema", "docs", "redoc", "unknown"})
+"""Names of the routes that ask for no account."""
+
+SHARED: Mapping[str, Ids] = {}
+"""Paths below which nothing belongs to an account, with a value for each parameter."""
+
+SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
+    "api-keys/{id}": lambda account: {"id": ApiKeyFactory(account=account).id},
+    "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
+    "teams/{id}": lambda account: {"id": TeamFactory(account=account).id},
+}
+"""How to make the objects that a path names, by the path up to its last parameter."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address and what can be done there."""
+
+    name: str
+    path: str
+    parameters: tuple[str, ...]
+    methods: Mapping[str, str]
+    view_class: Any
+
+    @property
+    def sample_key(self) -> str:
+        """The path up to its last parameter."""
+        return self.path[: self.path.rindex("}") + 1]
+
+    def url(self, ids: Ids) -> str:
+        return reverse(f"v1:{self.name}", kwargs=dict(ids))
+
+    def missing_ids(self) -> Ids:
+        return {parameter: uuid.uuid4() for parameter in self.parameters}
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def to_route(pattern: URLPattern) -> Route:
+    path = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"{\1}", str(pattern.pattern)).lstrip("^").rstrip("$").removesuffix("\\Z")
+    view_class = getattr(pattern.callback, "cls", None)
+    methods = dict(getattr(pattern.callback, "actions", None) or {})
+    methods.pop("head", None)
+    return Route(str(pattern.name), path, tuple(re.findall(r"{(\w+)}", path)), methods, view_class)
+
+
+ROUTES = [route for route in map(to_route, urlpatterns) if route.name not in OPEN]
+
+
+def sample(route: Route, account: Account) -> Ids:
+    """Return ids of objects of the account for the parameters of the route."""
+    if not route.parameters:
+        return {}
+    if route.sample_key in SHARED:
+        return SHARED[route.sample_key]
+    return SAMPLES[route.sample_key](account)

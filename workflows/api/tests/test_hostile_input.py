@@ -1,0 +1,205 @@
+"""Whatever the bytes: a clear refusal, never a 5xx, and nothing half-written.
+
+Generated from the router, so that a new route is attacked without being named here.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.test import APIClient
+
+from accounts.models import Account, Role
+from accounts.tests.fixtures import client_for
+from workflows.api.tests.routes import ROUTES, Route, sample
+
+JSON_TYPE = "application/json"
+WRITES = [(route, method) for route in ROUTES for method in route.methods if method in ("post", "put", "patch")]
+READS = [route for route in ROUTES if route.methods.get("get") == "list"]
+
+MALFORMED = {
+    "nothing but a bracket": b"{",
+    "text": b"hello",
+    "a trailing comma": b'{"name": 1,}',
+    "two values": b"{}{}",
+    "NaN": b'{"name": NaN}',
+    "infinity": b'{"name": -Infinity}',
+    "a huge float": b'{"name": 1e400}',
+    "a huge integer": b'{"name": 1' + b"0" * 400 + b"}",
+    "an integer beyond 64 bits": b'{"name": 9223372036854775808}',
+    "deep lists": b"[" * 10_000,
+    "deep closed lists": b"[" * 10_000 + b"]" * 10_000,
+    "deep objects": b'{"name":' * 10_000 + b"1" + b"}" * 10_000,
+    "a key given twice": b'{"name": "a", "name": "b"}',
+    "a nested key given twice": b'{"name": {"a": 1, "a": 2}}',
+    "an escaped NUL": b'{"name": "a\\u0000b"}',
+    "an escaped NUL as key": b'{"a\\u0000b": 1}',
+    "a raw NUL": b'{"name": "a\0b"}',
+    "a lone high surrogate": b'{"name": "\\ud800"}',
+    "a lone low surrogate": b'{"name": ["\\udfff"]}',
+    "bytes that are not UTF-8": b'{"name": "\xff\xfe"}',
+    "UTF-16": '{"name": "a"}'.encode("utf-16"),
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "Latin-1": b'{"name": "\xe4"}',
+}
+NO_OBJECTS = {"a list": b"[]", "a text": b'"name"', "a number": b"1", "null": b"null", "true": b"true"}
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**63 - 1,
+    -(2**63) + 1,
+    1.5,
+    1e308,
+    "",
+    " ",
+    "x" * 100_000,
+    "\u202e\u200b\ufdfd\U0001f4a9" * 100,
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "00000000-0000-0000-0000-000000000000",
+    "{{ contact.",
+    "' OR 1=1 --",
+    [],
+    [None],
+    [[]],
+    [{"a": 1}] * 50,
+    ["x"] * 2000,
+    {},
+    {"": ""},
+    {"a": {"b": {"c": []}}},
+    {"x" * 5000: 1},
+]
+QUERIES = [
+    "limit=0",
+    "limit=-1",
+    "limit=201",
+    "limit=1e3",
+    "limit=",
+    "limit=%00",
+    "limit=%D9%A1",
+    f"limit={10**30}",
+    f"offset={10**30}",
+    "offset=-1",
+    "unknown=1",
+    "search=%00",
+    "cursor=abc",
+    "cursor=WyJhIl0:1:1",
+    "ordering=password",
+    "ordering=-account__name",
+    "%00=1",
+    "limit=1&limit=x",
+    "__proto__=1",
+    "account_id=1",
+]
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back what happens inside."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def owner(account: Account) -> APIClient:
+    return client_for(account, Role.OWNER)
+
+
+def assert_refused(response: Any, status: int, why: str) -> None:
+    assert response.status_code == status, f"{why}: {response.status_code} {response.content[:300]}"
+    body = json.loads(response.content)
+    assert set(body) == {"type", "errors"}, why
+    assert all(set(error) == {"code", "detail", "attr"} for error in body["errors"]), why
+
+
+def takes_json(route: Route) -> bool:
+    return any(parser.media_type == JSON_TYPE for parser in route.view_class.parser_classes)
+
+
+def fields_of(route: Route, method: str) -> dict[str, serializers.Field]:
+    """Return the fields that the body of a write may have."""
+    view = route.view_class(action=route.methods[method], action_map=route.methods, request=None, format_kwarg=None)
+    view.swagger_fake_view = True
+    serializer = view.get_input_serializer_class()()
+    return getattr(serializer, "fields", {})
+
+
+JSON_WRITES = [(route, method) for route, method in WRITES if takes_json(route)]
+
+
+class TestBodies:
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    def test_that_are_malformed_are_refused(
+        self, route: Route, method: str, owner: APIClient, account: Account
+    ) -> None:
+        url = route.url(sample(route, account))
+        for why, body in MALFORMED.items():
+            with undone():
+                response = owner.generic(method.upper(), url, body, content_type=JSON_TYPE)
+                assert_refused(response, 400, why)
+                assert response.json()["errors"][0]["code"] == "invalid_json", why
+
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    def test_that_are_no_objects_are_refused(
+        self, route: Route, method: str, owner: APIClient, account: Account
+    ) -> None:
+        url = route.url(sample(route, account))
+        for why, body in NO_OBJECTS.items():
+            with undone():
+                assert_refused(owner.generic(method.upper(), url, body, content_type=JSON_TYPE), 400, why)
+
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    def test_of_more_than_a_megabyte_are_refused(
+        self, route: Route, method: str, owner: APIClient, account: Account
+    ) -> None:
+        body = b'{"name": "' + b"x" * 1024 * 1024 + b'"}'
+        response = owner.generic(method.upper(), route.url(sample(route, account)), body, content_type=JSON_TYPE)
+        assert_refused(response, 413, "more than a megabyte")
+        assert response.json()["errors"][0]["code"] == "too_large"
+
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "application/json; charset=utf-16"])
+    def test_of_another_type_are_refused(
+        self, route: Route, method: str, content_type: str, owner: APIClient, account: Account
+    ) -> None:
+        response = owner.generic(method.upper(), route.url(sample(route, account)), b"{}", content_type=content_type)
+        assert_refused(response, 415, content_type)
+        assert response.json()["errors"][0]["code"] == "unsupported_media_type"
+
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    def test_with_an_unknown_key_are_refused(
+        self, route: Route, method: str, owner: APIClient, account: Account
+    ) -> None:
+        response = getattr(owner, method)(route.url(sample(route, account)), {"no_such_key": 1}, format="json")
+        assert_refused(response, 400, "unknown key")
+        codes = {error["attr"]: error["code"] for error in response.json()["errors"]}
+        assert codes["no_such_key"] == "unknown_field"
+
+    @pytest.mark.parametrize(("route", "method"), JSON_WRITES, ids=str)
+    def test_with_any_value_in_any_field_never_break_the_server(
+        self, route: Route, method: str, owner: APIClient, account: Account
+    ) -> None:
+        url = route.url(sample(route, account))
+        for name in fields_of(route, method):
+            for value in VALUES:
+                with undone():
+                    response = getattr(owner, method)(url, {name: value}, format="json")
+                    assert response.status_code < 500, f"{name}={value!r:.80}: {response.content[:300]}"
+                    if response.status_code >= 400:
+                        assert_refused(response, response.status_code, f"{name}={value!r:.80}")
+
+
+class TestQueries:
+    @pytest.mark.parametrize("query", QUERIES)
+    @pytest.mark.parametrize("route", READS, ids=str)
+    def test_that_make_no_sense_are_refused(self, route: Route, query: str, owner: APIClient, account: Account) -> None:
+        response = owner.get(f"{route.url(sample(route, account))}?{query}")
+        assert_refused(response, 400, query)
+        assert {error["code"] for error in response.json()["errors"]} == {"invalid_filter"}
