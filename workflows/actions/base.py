@@ -1,6 +1,7 @@
 """The contract of an action type, and the values it is run with."""
 
 import enum
+import inspect
 from abc import ABC
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from accounts.actors import Actor
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Outcome
+from workflows.configs.base import clean, complete
+from workflows.configs.references import references_in
+from workflows.configs.templates import variables_in
 from workflows.crm.copies import Cause, ContactCopy, ContactView
+
+SUMMARY_LENGTH = 120
 
 
 class Category(enum.StrEnum):
@@ -101,9 +108,15 @@ class StepBatch(Sequence[Step]):
         self.shared_context = {
             "account": {"id": str(account.id), "name": account.name, "timezone": account.timezone},
             "workflow": {"id": str(workflow.id), "name": workflow.name, "version": workflow.version},
+            "now": now,  # read by the `date` filter; no variable of its own
         }
         for step in steps:
             step.batch = self
+
+    @property
+    def actor(self) -> Actor:
+        """On whose behalf the steps change records."""
+        return Actor(label=f"Workflow {self.workflow.name}")
 
     def __getitem__(self, index: Any) -> Any:
         return self._steps[index]
@@ -113,6 +126,12 @@ class StepBatch(Sequence[Step]):
 
     def __len__(self) -> int:
         return len(self._steps)
+
+
+def shortened(text: str) -> str:
+    """Return a text as one line of at most 120 characters, for an editor's card."""
+    line = " ".join(text.split())
+    return line if len(line) <= SUMMARY_LENGTH else f"{line[: SUMMARY_LENGTH - 1]}…"
 
 
 class ActionType(ABC):
@@ -127,6 +146,10 @@ class ActionType(ABC):
     category: ClassVar[Category]
     icon: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]
+    results: ClassVar[Mapping[str, str]] = {}
+    """What a completed step reports: name in `steps.<key>.*` to one sentence."""
+    events: ClassVar[tuple[str, ...]] = ()
+    """Events of the catalogue that the step may record."""
 
     sends_message: ClassVar[bool] = False
     has_branches: ClassVar[bool] = False
@@ -135,6 +158,36 @@ class ActionType(ABC):
 
     class Config(ActionConfig):
         """Subclasses declare the fields of their config here."""
+
+    def clean_config(self, config: Any, *, account_id: UUID) -> dict[str, Any]:
+        """Return what was sent, checked and normalised, without defaults: what an action stores.
+
+        Raises Invalid with every problem at once; paths are relative to the config (`field_updates.0.field`), None
+        means the config as a whole.
+        """
+        return clean(self.Config, config, account_id=account_id)
+
+    def complete_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a cleaned config with its defaults filled in: what versions hold and `run_many` gets."""
+        return complete(self.Config, config)
+
+    def references(self, config: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
+        """Return (kind, id, path inside the config) of every object of the account that a cleaned config names."""
+        return list(references_in(self.Config, config))
+
+    def variables(self, config: Mapping[str, Any]) -> set[tuple[str, ...]]:
+        """Return the paths that the config's templates ask for, e.g. `("steps", "add_tag", "changed")`."""
+        return variables_in(self.Config, config)
+
+    @classmethod
+    def description(cls) -> str:
+        """Return the docstring as one text."""
+        return inspect.getdoc(cls) or ""
+
+    @classmethod
+    def traits(cls) -> dict[str, bool]:
+        """Return what an editor may want to know of the type besides its config."""
+        return {"sends_message": cls.sends_message, "has_branches": cls.has_branches, "waits": cls.waits}
 
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:
         """Take the step for all contacts and return one outcome each, in order.

@@ -1,7 +1,7 @@
-"""What the configs of all action types share: strict fields, templates, references."""
+"""The base of every action type's config; its fields are in `workflows.configs`."""
 
-from rest_framework import serializers
+from workflows.configs.base import StrictConfig
 
 
-class ActionConfig(serializers.Serializer):
-    """Base of every type's config serializer."""
+class ActionConfig(StrictConfig):
+    """What one step of a type is configured with."""

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Result = Mapping[str, Any]
+"""A small mapping of JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step did its work; `result` becomes `result_data` and `steps.<key>`."""
+    """The step did its work; `result` becomes `result_data` and `steps.<key>`, `data` becomes `execution_data`."""
 
     result: Result = field(default_factory=dict)
+    data: Result = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Skipped:
 
     reason: str
     result: Result = field(default_factory=dict)
+    data: Result = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class WaitUntil:
 
     at: datetime
     result: Result = field(default_factory=dict)
+    data: Result = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Failed:
     error_class: str
     message: str
     result: Result = field(default_factory=dict)
+    data: Result = field(default_factory=dict)
 
 
 Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | End | Failed

@@ -1,11 +1,13 @@
 """Every action type by its slug; adding a type is adding a file."""
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from accounts.problems import Invalid, Problem
 from workflows import actions
-from workflows.actions.base import ActionType
+from workflows.actions.base import ActionType, Category
 
 
 class UnknownActionType(LookupError):
@@ -26,9 +28,8 @@ class Registry:
         return action_type
 
     def load(self) -> None:
-        """Import every module below `workflows.actions`, each of which registers its type."""
-        for module in pkgutil.walk_packages(actions.__path__, f"{actions.__name__}."):
-            importlib.import_module(module.name)
+        """Import every module below `workflows.actions` but tests, each of which registers its type."""
+        load_modules(actions.__path__, f"{actions.__name__}.")
 
     def get(self, slug: str) -> ActionType:
         """Return the type called `slug`, or raise UnknownActionType."""
@@ -37,16 +38,34 @@ class Registry:
         except KeyError:
             raise UnknownActionType(slug) from None
 
+    def require(self, slug: str, *, attr: str = "action_type") -> ActionType:
+        """Return the type called `slug`, or raise Invalid (`invalid_action_type`) with the nearest name."""
+        if slug in self._types:
+            return self._types[slug]
+        nearest = difflib.get_close_matches(slug, self._types, n=1)
+        hint = f"; did you mean `{nearest[0]}`?" if nearest else "; GET /action-types lists those that exist."
+        raise Invalid(Problem("invalid_action_type", f"There is no action type `{slug[:60]}`{hint}", attr))
+
     def __iter__(self) -> Iterator[ActionType]:
-        return iter(
-            sorted(self._types.values(), key=lambda kind: (list(type(kind.category)).index(kind.category), kind.slug))
-        )
+        """Go through the types by category, then by slug."""
+        order = list(Category)
+        return iter(sorted(self._types.values(), key=lambda kind: (order.index(kind.category), kind.slug)))
 
     def __contains__(self, slug: object) -> bool:
         return slug in self._types
 
     def __len__(self) -> int:
         return len(self._types)
+
+
+def load_modules(path: Iterable[str], prefix: str) -> None:
+    """Import all modules below a package except its tests."""
+    for module in pkgutil.iter_modules(path, prefix):
+        if module.name.rsplit(".", 1)[-1] == "tests":
+            continue
+        loaded = importlib.import_module(module.name)
+        if module.ispkg:
+            load_modules(loaded.__path__, f"{module.name}.")
 
 
 registry = Registry()

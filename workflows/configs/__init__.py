@@ -1,0 +1,1 @@
+"""What kinds are configured with: strict serializers that also give defaults, references and schemas."""

@@ -1,0 +1,25 @@
+"""Liquid templates: checked when they are saved, rendered for a contact within limits. Imports nothing of ours."""
+
+from workflows.templating.compiled import (
+    SOURCE_LIMIT,
+    TEMPLATE_ROOTS,
+    CompiledTemplate,
+    compile_template,
+    validate_template,
+)
+from workflows.templating.context import OUTPUT_LIMIT
+from workflows.templating.problems import RenderProblem, TemplateProblem
+from workflows.templating.structures import render_structure, templates_in
+
+__all__ = [
+    "OUTPUT_LIMIT",
+    "SOURCE_LIMIT",
+    "TEMPLATE_ROOTS",
+    "CompiledTemplate",
+    "RenderProblem",
+    "TemplateProblem",
+    "compile_template",
+    "render_structure",
+    "templates_in",
+    "validate_template",
+]
