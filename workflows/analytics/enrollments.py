@@ -1,0 +1,37 @@
+"""How many contacts went through workflows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from workflows.models import ENDED_STATUSES, ExecutionStatus, WorkflowExecution
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentCounts:
+    """Executions of one workflow, each contact counted once for every run."""
+
+    total_enrolled: int = 0
+    currently_active: int = 0
+    completed: int = 0
+
+
+NOBODY = EnrollmentCounts()
+
+
+def enrollment_counts(*, account_id: UUID, workflow_ids: Iterable[UUID]) -> Mapping[UUID, EnrollmentCounts]:
+    """Count the executions of several workflows in one query; a workflow that nobody entered is left out."""
+    rows = (
+        WorkflowExecution.objects.for_account(account_id)
+        .filter(workflow_id__in=list(workflow_ids))
+        .order_by()
+        .values_list("workflow_id")
+        .annotate(
+            Count("id"),
+            Count("id", filter=~Q(status__in=ENDED_STATUSES)),
+            Count("id", filter=Q(status=ExecutionStatus.COMPLETED)),
+        )
+    )
+    return {workflow_id: EnrollmentCounts(*counts) for workflow_id, *counts in rows}

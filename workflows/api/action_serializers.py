@@ -1,0 +1,124 @@
+"""How actions look from outside."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.api.serializers import StrictSerializer
+from workflows.actions.base import Category
+from workflows.actions.registry import registry
+from workflows.authoring.ordering import PlacedAction
+from workflows.models import OnError
+
+
+class ActionFields(StrictSerializer):
+    """What may be set of an action at any time."""
+
+    key = serializers.CharField(
+        required=False, max_length=50, help_text="Stable name, unique in the workflow, used as `steps.<key>`."
+    )
+    name = serializers.CharField(
+        required=False, allow_blank=True, max_length=120, help_text="Label, ≤ 120 characters; empty: the type's."
+    )
+    is_enabled = serializers.BooleanField(required=False, help_text="False: contacts pass straight through.")
+    position = serializers.IntegerField(required=False, help_text="0-based place in its list.")
+    on_error = serializers.ChoiceField(
+        choices=OnError.choices, required=False, help_text="`stop` (default): the execution fails; `continue`: goes on."
+    )
+    retry = serializers.DictField(
+        required=False, allow_null=True, help_text="Leave out: the rule of the type or error class applies."
+    )
+
+
+class NewAction(ActionFields):
+    """The body that adds an action; without `position` and `previous_action_id` it goes to the end."""
+
+    action_type = serializers.CharField(max_length=40, help_text="Slug of a type; see `/action-types`.")
+    action_config = serializers.DictField(help_text="The type's config; see `/action-types/{slug}`.")
+    key = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text="Stable name `[a-z0-9_]{1,50}`, unique in the workflow; default: made from the type.",
+    )
+    position = serializers.IntegerField(required=False, allow_null=True, help_text="0-based place in its list.")
+    previous_action_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="The action to go behind; must agree with `position`.",
+    )
+    branch_id = serializers.UUIDField(required=False, allow_null=True, help_text="The branch; null: the main list.")
+
+
+class ActionUpdate(ActionFields):
+    """The body that changes an action; what is left out stays as it is."""
+
+    action_config = serializers.DictField(required=False, help_text="Replaces the whole config.")
+
+
+class ActionMove(StrictSerializer):
+    position = serializers.IntegerField(help_text="0-based place in the target list.")
+    branch_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The target list; null or left out: the main list."
+    )
+
+
+class ActionReorder(StrictSerializer):
+    """Who stands where; the actions that are not named keep their relative order around the named ones."""
+
+    action_positions = serializers.DictField(
+        child=serializers.IntegerField(), allow_empty=False, help_text="0-based position by action id; at least one."
+    )
+    branch_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The list to reorder; null or left out: the main list."
+    )
+
+
+class BranchSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ActionSerializer(serializers.Serializer[PlacedAction]):
+    """A step of a workflow."""
+
+    id = serializers.UUIDField(source="action.id")
+    key = serializers.CharField(source="action.key", help_text="Stable name, used as `steps.<key>`.")
+    workflow_id = serializers.UUIDField(source="action.workflow_id")
+    action_type = serializers.CharField(source="action.action_type", help_text="Slug of its type.")
+    category = serializers.SerializerMethodField(help_text="Category of its type.")
+    action_config = serializers.DictField(source="action.action_config", help_text="As it was accepted.")
+    name = serializers.SerializerMethodField(help_text="Its label; the type's where none was given.")
+    summary = serializers.SerializerMethodField(help_text="One line about what it does.")
+    position = serializers.IntegerField(help_text="0-based place in its list.")
+    previous_action_id = serializers.UUIDField(
+        source="action.previous_action_id", allow_null=True, help_text="The action before it; null: first of its list."
+    )
+    next_action_id = serializers.UUIDField(allow_null=True, help_text="The action behind it; null: last of its list.")
+    branch_id = serializers.UUIDField(
+        source="action.branch_id", allow_null=True, help_text="The branch it is in; null: the main list."
+    )
+    branches = serializers.SerializerMethodField(help_text="The branches it opens.")
+    is_enabled = serializers.BooleanField(source="action.is_enabled", help_text="False: contacts pass through.")
+    on_error = serializers.ChoiceField(source="action.on_error", choices=OnError.choices)
+    retry = serializers.DictField(source="action.retry", allow_null=True)
+    created_at = serializers.DateTimeField(source="action.created_at")
+    updated_at = serializers.DateTimeField(source="action.updated_at")
+    created_by = serializers.UUIDField(source="action.created_by_id", allow_null=True, help_text="Who added it.")
+    updated_by = serializers.UUIDField(source="action.updated_by_id", allow_null=True, help_text="Who changed it last.")
+
+    def get_category(self, item: PlacedAction) -> Category | None:
+        slug = item.action.action_type
+        return registry.get(slug).category if slug in registry else None
+
+    def get_name(self, item: PlacedAction) -> str:
+        slug = item.action.action_type
+        return item.action.name or (registry.get(slug).label if slug in registry else slug)
+
+    def get_summary(self, item: PlacedAction) -> str:
+        slug = item.action.action_type
+        return registry.get(slug).summary(item.action.action_config) if slug in registry else ""
+
+    def get_branches(self, item: PlacedAction) -> list[BranchSerializer]:
+        return []

@@ -1,0 +1,135 @@
+"""The actions of a workflow, as a list in order."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.filters import check_parameters
+from accounts.api.identifiers import parse_uuid
+from accounts.api.pagination import DEFAULT_LIMIT
+from accounts.api.serializers import NoInput
+from accounts.problems import Invalid, Missing, Problem
+from workflows.api.action_filters import FILTER_PARAMETERS, FILTERS, narrowed
+from workflows.api.action_serializers import ActionMove, ActionReorder, ActionSerializer, ActionUpdate, NewAction
+from workflows.api.authoring import PartViewSet
+from workflows.authoring import chain
+from workflows.authoring.ordering import PlacedAction
+from workflows.models import Action
+
+
+class ActionViewSet(PartViewSet):
+    """Actions of a workflow, in list order."""
+
+    queryset = Action.objects.all()
+    serializer_class = ActionSerializer
+    input_serializer_classes = {"create": NewAction, "update": ActionUpdate, "partial_update": ActionUpdate}
+    filter_backends = ()
+    extra_query_parameters = FILTERS
+
+    @extend_schema(parameters=FILTER_PARAMETERS)
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        check_parameters(request, self)
+        page = self.paginate_queryset(narrowed(self.items(), request.query_params))
+        serializer = self.get_serializer(page, many=True)
+        return self.paginator.get_paginated_response(serializer.data, workflow_id=self.parent.id)
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        check_parameters(request, self, is_list=False)
+        wanted_id = self.action_id()
+        item = next((item for item in self.items() if item.action.id == wanted_id), None)
+        if item is None:
+            raise Missing
+        return self.answer(item)
+
+    @extend_schema(responses={201: ActionSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Add an action at `position` and/or behind `previous_action_id`; without either, at the end.
+
+        409 `workflow_must_be_in_draft`, `action_position_conflict`, `maximum_actions_exceeded`, `name_taken` (key).
+        """
+        return self.answer(chain.add_action(**self.on_behalf(), **self.validated()), status.HTTP_201_CREATED)
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        """Change what is sent; like PATCH, since every field may be left out."""
+        return self.change()
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Change what is sent; `action_config` replaces the whole config.
+
+        409 `workflow_must_be_in_draft`, `name_taken` (key), `in_use` (templates use the old key).
+        """
+        return self.change()
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Remove an action; its neighbours are linked to each other."""
+        chain.remove_action(**self.on_behalf(), action_id=self.action_id())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=ActionReorder, responses=ActionSerializer(many=True))
+    @action(detail=False, methods=["post"], input_serializer_class=ActionReorder)
+    def reorder(self, request: Request, **kwargs: Any) -> Response:
+        """Put the named actions at the named positions; the others keep their order around them."""
+        data = self.validated()
+        data["action_positions"] = by_id(data["action_positions"])
+        items = chain.reorder_actions(**self.on_behalf(), **data)
+        return Response(
+            {
+                "items": self.get_serializer(items, many=True).data,
+                "total": len(items),
+                "workflow_id": self.parent.id,
+                "limit": DEFAULT_LIMIT,
+                "offset": 0,
+                "has_more": False,
+            }
+        )
+
+    @extend_schema(request=NoInput, responses={201: ActionSerializer})
+    @action(detail=True, methods=["post"], input_serializer_class=NoInput)
+    def duplicate(self, request: Request, **kwargs: Any) -> Response:
+        """Put a copy right behind the action; its key is made from its type."""
+        self.validated()
+        copy = chain.duplicate_action(**self.on_behalf(), action_id=self.action_id())
+        return self.answer(copy, status.HTTP_201_CREATED)
+
+    @extend_schema(request=ActionMove, responses=ActionSerializer)
+    @action(detail=True, methods=["post"], input_serializer_class=ActionMove)
+    def move(self, request: Request, **kwargs: Any) -> Response:
+        """Move the action to a position of a list."""
+        return self.answer(chain.move_action(**self.on_behalf(), action_id=self.action_id(), **self.validated()))
+
+    def items(self) -> list[PlacedAction]:
+        return chain.list_actions(account_id=self.caller.account_id, workflow_id=self.parent.id)
+
+    def action_id(self) -> UUID:
+        action_id = parse_uuid(self.kwargs["id"])
+        if action_id is None:
+            raise Missing
+        return action_id
+
+    def change(self) -> Response:
+        changes = self.validated()
+        return self.answer(chain.update_action(**self.on_behalf(), action_id=self.action_id(), changes=changes))
+
+
+def by_id(positions: Mapping[str, int]) -> dict[UUID, int]:
+    """Return positions by parsed id; an id that is none, or stands there in two spellings, is refused."""
+    parsed: dict[UUID, int] = {}
+    problems = []
+    for text, position in positions.items():
+        action_id = parse_uuid(text)
+        attr = f"action_positions.{text[:100]}"
+        if action_id is None:
+            problems.append(Problem("action_not_found", "Name actions by their UUID.", attr))
+        elif action_id in parsed:
+            problems.append(Problem("unique", "The action is named twice.", attr))
+        else:
+            parsed[action_id] = position
+    if problems:
+        raise Invalid(*problems)
+    return parsed

@@ -1,0 +1,26 @@
+"""What enrolls contacts into a workflow."""
+
+from typing import Any
+
+from accounts.api.views import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from workflows.api.authoring import PartViewSet
+from workflows.api.trigger_serializers import NewTrigger, TriggerSerializer, TriggerUpdate
+from workflows.authoring import triggers
+from workflows.models import Trigger
+
+
+class TriggerViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, PartViewSet):
+    """Triggers of a workflow; any of them enrolls. Changes need a draft or paused workflow."""
+
+    queryset = Trigger.objects.all()
+    serializer_class = TriggerSerializer
+    input_serializer_classes = {"create": NewTrigger, "partial_update": TriggerUpdate}
+
+    def perform_create(self, data: dict[str, Any]) -> Trigger:
+        return triggers.add_trigger(**self.on_behalf(), **data)
+
+    def perform_update(self, instance: Trigger, data: dict[str, Any]) -> Trigger:
+        return triggers.update_trigger(**self.on_behalf(), trigger_id=instance.id, changes=data)
+
+    def perform_destroy(self, instance: Trigger) -> None:
+        triggers.remove_trigger(**self.on_behalf(), trigger_id=instance.id)

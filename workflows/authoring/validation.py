@@ -1,0 +1,87 @@
+"""What keeps a workflow from being activated, and what its author should know: everything at once."""
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.problems import Missing, Problem
+from workflows.authoring.action_fields import config_problems
+from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
+from workflows.authoring.references import steps_used
+from workflows.authoring.trigger_fields import trigger_problems
+from workflows.models import Action, Trigger, Workflow
+
+
+class Severity(enum.StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an author should look at; an error prevents activation."""
+
+    code: str
+    detail: str
+    attr: str
+    severity: Severity = Severity.ERROR
+    action_id: UUID | None = None
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.code, self.detail, self.attr)
+
+
+def validate_workflow(*, account_id: UUID, workflow_id: UUID) -> list[Finding]:
+    """Return everything that is wrong with a workflow, without changing anything."""
+    workflow = Workflow.objects.for_account(account_id).present().filter(id=workflow_id).first()
+    if workflow is None:
+        raise Missing
+    items = placed(ordered_lists(Action.objects.for_account(account_id).filter(workflow=workflow)))
+    return findings(items, list(Trigger.objects.for_account(account_id).filter(workflow=workflow)))
+
+
+def findings(items: Sequence[PlacedAction], triggers: Sequence[Trigger]) -> list[Finding]:
+    """Return everything that is wrong with these actions, in list order, and these triggers."""
+    return [
+        *_of_the_list(items),
+        *(finding for item in items for finding in _of_the_config(item.action)),
+        *_of_references(items),
+        *_of_triggers(triggers),
+    ]
+
+
+def _of_the_list(items: Sequence[PlacedAction]) -> Iterator[Finding]:
+    if not any(item.action.is_enabled for item in items):
+        yield Finding("no_enabled_action", "Add an action or enable one; the workflow would do nothing.", "actions")
+
+
+def _of_the_config(action: Action) -> Iterator[Finding]:
+    for problem in config_problems(action):
+        yield Finding(problem.code, problem.detail, f"actions.{action.id}.{problem.attr}", action_id=action.id)
+
+
+def _of_references(items: Sequence[PlacedAction]) -> Iterator[Finding]:
+    """Report `steps.<key>` of keys that do not exist (error) or whose step has not run by then (warning)."""
+    keys = {item.action.key for item in items}
+    earlier: set[str] = set()
+    for action in (item.action for item in items):
+        for path, key in steps_used(action):
+            attr = f"actions.{action.id}.{path}"
+            if key not in keys:
+                detail = f"The template uses `steps.{key}`, but no action has the key {key!r}."
+                yield Finding("step_not_found", detail, attr, action_id=action.id)
+            elif key not in earlier:
+                detail = f"The template uses `steps.{key}`, which has no result yet when this step is taken."
+                yield Finding("step_not_before", detail, attr, Severity.WARNING, action.id)
+        earlier.add(action.key)
+
+
+def _of_triggers(triggers: Sequence[Trigger]) -> Iterator[Finding]:
+    if not any(trigger.is_active for trigger in triggers):
+        detail = "No trigger is active: contacts are enrolled by hand and by the API only."
+        yield Finding("no_trigger", detail, "triggers", Severity.WARNING)
+    for trigger in triggers:
+        for problem in trigger_problems(trigger):
+            yield Finding(problem.code, problem.detail, f"triggers.{trigger.id}.{problem.attr}")
