@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from accounts.api.serializers import AccountRelatedField, StrictModelSerializer, StrictSerializer
+from workflows.crm.models import Contact
 from workflows.models import (
     ActionExecution,
     ActionExecutionStatus,
@@ -113,7 +114,11 @@ class LogSerializer(StrictModelSerializer):
 class EnrollmentSerializer(StrictSerializer):
     """A contact to enroll by hand."""
 
-    contact_id = serializers.UUIDField(help_text="A contact of the account; else `contact_not_found`.")
+    contact_id = AccountRelatedField(
+        queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),
+        code="contact_not_found",
+        help_text="A contact of the account.",
+    )
     data = serializers.DictField(
         default=dict, help_text="What the steps' templates see as `trigger.*`: an object, empty unless given."
     )

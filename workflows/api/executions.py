@@ -115,9 +115,9 @@ class EnrollmentViewSet(AccountViewSet):
         execution = enroll.enroll(
             account_id=self.caller.account_id,
             workflow_id=self.parent.id,
-            contact_id=data["contact_id"],
+            contact_id=data["contact_id"].id,
             source="api",
-            trigger_data=data["data"],
+            data=data["data"],
             now=clock.now(),
         )
         return self.answer(with_progress([execution])[0], status.HTTP_201_CREATED)

@@ -14,6 +14,7 @@ from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
 from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
+from workflows.api.executions import ExecutionViewSet, LogViewSet
 
 router = SimpleRouter(trailing_slash=False)
 routers = [router]
@@ -30,6 +31,10 @@ router.register("members", MemberViewSet, basename="member")
 router.register("teams", TeamViewSet, basename="team")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("audit-log", AuditLogViewSet, basename="audit-entry")
+
+router.register("executions", ExecutionViewSet, basename="execution")
+execution_parts = below("executions", "execution")
+execution_parts.register("logs", LogViewSet, basename="execution-log")
 
 urlpatterns = [
     *(url for each in routers for url in each.urls),

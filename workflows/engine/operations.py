@@ -82,6 +82,9 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
         state = "deleted" if workflow.deleted_at else workflow.status
         raise Conflict("workflow_not_active", f"The workflow is {state}; only executions of active ones go on.")
     _require_contact(execution)
+    is_exclusive = workflow.reentry != Reentry.MULTIPLE
+    if is_exclusive and _is_inside_again(execution):
+        raise already_enrolled()
     before = _facts(execution)
     try:
         with transaction.atomic():
@@ -95,15 +98,13 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
                 lost_leases=0,
                 visit_window_started_at=None,
                 window_visits=0,
-                reentry_key=None if workflow.reentry == Reentry.MULTIPLE else REENTRY_KEY,
+                reentry_key=REENTRY_KEY if is_exclusive else None,
                 updated_at=now,
             )
     except IntegrityError as error:
         if REENTRY_CONSTRAINT not in str(error):
             raise
-        raise Conflict(
-            "already_enrolled", "The contact has entered this workflow again; cancel the newer execution first."
-        ) from error
+        raise already_enrolled() from error
     _audit(execution, actor, "execution.retried", before)
     wake(Tick.ADVANCE)
     return execution
@@ -131,6 +132,25 @@ def _require_contact(execution: WorkflowExecution) -> None:
         row = cursor.fetchone()
     if row is None or row[0] is not None:
         raise Conflict("invalid_transition", "The contact was deleted, so its execution cannot go on.")
+
+
+def _is_inside_again(execution: WorkflowExecution) -> bool:
+    """Tell whether another execution of the contact has not ended, also one from when the setting allowed many.
+
+    The unique index decides between a retry and an enrollment at the same moment.
+    """
+    return (
+        WorkflowExecution.objects.for_account(execution.account_id)
+        .filter(workflow_id=execution.workflow_id, contact_id=execution.contact_id)
+        .exclude(status__in=ENDED_STATUSES)
+        .exists()
+    )
+
+
+def already_enrolled() -> Conflict:
+    return Conflict(
+        "already_enrolled", "The contact has entered this workflow again; cancel the newer execution first."
+    )
 
 
 def _skip_wait(execution: WorkflowExecution, *, reason: str, now: datetime) -> None:
