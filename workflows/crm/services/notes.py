@@ -8,10 +8,14 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from accounts import audit
+from accounts.actors import Actor
+from accounts.problems import Missing
 from workflows.crm import arrays
 from workflows.crm.copies import BY_HAND, Cause, ContactCopy
 from workflows.crm.events import NewEvent, record_events
-from workflows.crm.models import NoteType
+from workflows.crm.models import Note, NoteType
+from workflows.crm.services.locking import lock_contacts
 
 
 @dataclass(slots=True, eq=False)
@@ -63,3 +67,43 @@ def add_notes(*, account_id: UUID, drafts: Sequence[NoteDraft], now: datetime) -
     ]
     record_events(account_id=account_id, events=events, now=now)
     return note_ids
+
+
+def change_note(*, account_id: UUID, actor: Actor, note_id: UUID, content: str, now: datetime) -> Note:
+    """Write the note anew; audited. Raises Missing when the account has no such note."""
+    note = _locked(account_id, note_id)
+    if note.content != content:
+        before, note.content, note.updated_at = note.content, content, now
+        note.save(update_fields=["content", "updated_at"])
+        _record(note, actor, "note.changed", {"content": before}, {"content": content})
+    return note
+
+
+def delete_note(*, account_id: UUID, actor: Actor, note_id: UUID) -> None:
+    """Delete the note; audited. Raises Missing when the account has no such note."""
+    note = _locked(account_id, note_id)
+    _record(note, actor, "note.deleted", {"content": note.content}, {})
+    note.delete()
+
+
+def _locked(account_id: UUID, note_id: UUID) -> Note:
+    notes = Note.objects.for_account(account_id).filter(id=note_id)
+    contact_id = notes.values_list("contact_id", flat=True).first()
+    if contact_id is None or not lock_contacts(account_id=account_id, contact_ids=[contact_id]):
+        raise Missing
+    note = notes.select_for_update(no_key=True).first()
+    if note is None:
+        raise Missing
+    return note
+
+
+def _record(note: Note, actor: Actor, verb: str, before: dict[str, str], after: dict[str, str]) -> None:
+    audit.record(
+        account_id=note.account_id,
+        actor=actor,
+        verb=verb,
+        object_type="note",
+        object_id=note.id,
+        before=before,
+        after=after,
+    )

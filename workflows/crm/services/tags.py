@@ -122,8 +122,8 @@ def checked_names(changes: Sequence[TagChange]) -> list[str]:
     for change in changes:
         if change.name not in folded_names:
             folded_names[change.name] = checked_name(change.name)
-        if change.color and not _COLOR.fullmatch(change.color):
-            raise Invalid(Problem("invalid", "Give the color as #RRGGBB, for example #3366FF.", "tag_color"))
+        if change.color:
+            checked_color(change.color)
     return [folded_names[change.name] for change in changes]
 
 
@@ -137,6 +137,13 @@ def checked_name(name: str) -> str:
     if _UNSTORABLE.search(stripped):
         raise Invalid(Problem("invalid", "The tag's name holds characters that are no text.", "tag_name"))
     return fold(stripped)
+
+
+def checked_color(color: str) -> str:
+    """Return the color as `#RRGGBB` in capitals, or raise Invalid; empty is none."""
+    if color and not _COLOR.fullmatch(color):
+        raise Invalid(Problem("invalid", "Give the color as #RRGGBB, for example #3366FF.", "tag_color"))
+    return color.upper()
 
 
 def find_tags(*, account_id: UUID, folded_names: Iterable[str]) -> dict[str, TagRow]:

@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from accounts import audit
+from accounts.actors import Actor
 from accounts.models import Membership
 from accounts.problems import Invalid, Missing, Problem
 from workflows.crm import arrays
@@ -104,12 +106,7 @@ def update_task(
     Completing an open task records `task_completed`; opening it again clears `completed_at`. Raises Missing when the
     account has no such task or its contact is deleted, Invalid when the assignee is no active member.
     """
-    contact_id = Task.objects.for_account(account_id).filter(id=task_id).values_list("contact_id", flat=True).first()
-    if contact_id is None or not lock_contacts(account_id=account_id, contact_ids=[contact_id]):
-        raise Missing
-    task = Task.objects.for_account(account_id).select_for_update().filter(id=task_id).first()
-    if task is None:
-        raise Missing
+    task = _locked(account_id, task_id)
     changed = {name: value for name, value in values.items() if getattr(task, name) != value}
     if not changed:
         return task
@@ -124,7 +121,7 @@ def update_task(
     task.save(update_fields=[*changed, "completed_at", "updated_at"])
     if "status" in changed and task.status == TaskStatus.COMPLETED:
         data = {"task_id": str(task.id), "title": task.title}
-        record_events(account_id=account_id, events=[NewEvent(contact_id, "task_completed", data, cause)], now=now)
+        record_events(account_id=account_id, events=[NewEvent(task.contact_id, "task_completed", data, cause)], now=now)
     return task
 
 
@@ -133,6 +130,32 @@ def complete_task(*, account_id: UUID, task_id: UUID, now: datetime, cause: Caus
     return update_task(
         account_id=account_id, task_id=task_id, values={"status": TaskStatus.COMPLETED}, now=now, cause=cause
     )
+
+
+def delete_task(*, account_id: UUID, actor: Actor, task_id: UUID) -> None:
+    """Delete the task; audited. Raises Missing when the account has no such task."""
+    task = _locked(account_id, task_id)
+    audit.record(
+        account_id=account_id,
+        actor=actor,
+        verb="task.deleted",
+        object_type="task",
+        object_id=task.id,
+        before={"title": task.title, "status": task.status},
+        after={},
+    )
+    task.delete()
+
+
+def _locked(account_id: UUID, task_id: UUID) -> Task:
+    tasks = Task.objects.for_account(account_id).filter(id=task_id)
+    contact_id = tasks.values_list("contact_id", flat=True).first()
+    if contact_id is None or not lock_contacts(account_id=account_id, contact_ids=[contact_id]):
+        raise Missing
+    task = tasks.select_for_update(no_key=True).first()
+    if task is None:
+        raise Missing
+    return task
 
 
 def active_members(*, account_id: UUID, user_ids: set[UUID | None]) -> set[UUID]:

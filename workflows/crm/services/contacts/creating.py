@@ -1,6 +1,6 @@
 """Creating contacts, or bringing up to date those that are there already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -10,11 +10,12 @@ from django.db import connection, transaction
 
 from accounts.actors import Actor
 from accounts.audit import AuditRecord, record_many
-from accounts.problems import Conflict
+from accounts.problems import Conflict, Problem
 from workflows.crm import arrays
 from workflows.crm.catalogue import CONTACT_FACTS
 from workflows.crm.copies import Cause, ContactCopy
 from workflows.crm.events import NewEvent, record_events
+from workflows.crm.models import IdentityKind
 from workflows.crm.refusals import Refused
 from workflows.crm.services.consents import ConsentChange, set_consents
 from workflows.crm.services.contacts import identities
@@ -48,10 +49,11 @@ def create_contacts(
 ) -> list[Upserted | Refused]:
     """Create a contact for each draft, unless one is there: found by e-mail address, then phone, then foreign id.
 
-    A draft that is found is written over the contact (`update`: what it leaves empty stays), left alone (`skip`), or
-    made a contact of its own nevertheless (`create_duplicate`: it shows its address, the first owner keeps it as
-    identity). Drafts of one call find each other, too. A phone number or foreign id that belongs to another contact
-    than the one found stays that one's identity. Values that cannot be read refuse their draft, never the others.
+    A draft that is found is written over the contact (`update`: what it leaves empty stays), left alone (`skip`),
+    refused with `contact_exists` (`refuse`), or made a contact of its own nevertheless (`create_duplicate`: it shows
+    its address, the first owner keeps it as identity). Drafts of one call find each other, too. A phone number or
+    foreign id that belongs to another contact than the one found stays that one's identity. Values that cannot be
+    read refuse their draft, never the others.
 
     Safe against parallel calls: an address never ends up with two contacts. `known` are copies of contacts that the
     caller holds locked; they are brought up to date when they are found. Records `contact_created` or
@@ -74,7 +76,7 @@ def create_contacts(
                 )
         except Collision:
             continue
-        done = iter(_carry_out(account_id, actor, good, plan, handling, now))
+        done: Iterator[Upserted | Refused] = iter(_carry_out(account_id, actor, good, plan, handling, now))
         return [next(done) if answer is None else answer for answer in answers]
     if good:
         raise Conflict("contact_exists", "Other requests keep changing the same addresses; try again.")
@@ -88,7 +90,7 @@ def _carry_out(
     plan: Plan,
     handling: DuplicateHandling,
     now: datetime,
-) -> list[Upserted]:
+) -> list[Upserted | Refused]:
     created: dict[UUID, tuple[ContactCopy, Cause]] = {}
     changes: list[ContactChange] = []
     tag_changes: list[TagChange] = []
@@ -101,7 +103,7 @@ def _carry_out(
         is_first = target.is_new and target.contact_id not in created
         answers.append((target.contact_id, is_first, match.kind if match else ""))
         contact = target.contact
-        if contact is None or (match is not None and handling is DuplicateHandling.SKIP):
+        if contact is None or (match is not None and handling is not DuplicateHandling.UPDATE):
             continue
         deltas = apply_values(contact, _without_same_email(contact, read.values))
         if is_first:
@@ -129,9 +131,17 @@ def _carry_out(
     for index, changed in zip([*origins, *consent_origins], [*tagged, *consented], strict=True):
         is_changed[index] = is_changed[index] or changed
     return [
-        Upserted(contact_id, created=is_new, changed=changed, matched_by=matched_by)
+        _exists(contact_id, matched_by)
+        if matched_by and handling is DuplicateHandling.REFUSE
+        else Upserted(contact_id, created=is_new, changed=changed, matched_by=matched_by)
         for (contact_id, is_new, matched_by), changed in zip(answers, is_changed, strict=True)
     ]
+
+
+def _exists(contact_id: UUID, matched_by: str) -> Refused:
+    attr = "external_ids" if matched_by == IdentityKind.EXTERNAL else matched_by
+    detail = f"{attr} belongs to contact {contact_id} already; change that one, or set duplicate_handling."
+    return Refused((Problem("contact_exists", detail, attr),))
 
 
 _ADDRESSES = {"email", "phone"}

@@ -19,6 +19,7 @@ from workflows.crm.values import COLUMNS, clean_text
 class DuplicateHandling(enum.StrEnum):
     """What to do with a draft whose address belongs to a contact already."""
 
+    REFUSE = "refuse"
     UPDATE = "update"
     SKIP = "skip"
     CREATE_DUPLICATE = "create_duplicate"

@@ -24,7 +24,7 @@ class Target:
 
     contact_id: UUID
     contact: ContactCopy | None
-    """Its locked copy; None when it is only pointed at (skip)."""
+    """Its locked copy; None when it is only pointed at (skip, refuse)."""
     is_new: bool
 
 
@@ -87,7 +87,7 @@ def _decide(
         else:
             target = by_identity[match]
         plan.placements.append((target, match))
-        if match is not None and duplicate_handling is DuplicateHandling.SKIP:
+        if match is not None and duplicate_handling is not DuplicateHandling.UPDATE:
             continue
         for identity in draft.identities:
             if identity not in by_identity:
