@@ -14,7 +14,13 @@ from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
 from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
+from workflows.api.consents import ContactConsentViewSet
+from workflows.api.contacts import ContactViewSet
+from workflows.api.custom_fields import CustomFieldViewSet
 from workflows.api.executions import ExecutionViewSet, LogViewSet
+from workflows.api.notes import ContactNoteViewSet
+from workflows.api.tags import ContactTagViewSet, TagViewSet
+from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
 
 router = SimpleRouter(trailing_slash=False)
 routers = [router]
@@ -35,6 +41,16 @@ router.register("audit-log", AuditLogViewSet, basename="audit-entry")
 router.register("executions", ExecutionViewSet, basename="execution")
 execution_parts = below("executions", "execution")
 execution_parts.register("logs", LogViewSet, basename="execution-log")
+
+router.register("contacts", ContactViewSet, basename="contact")
+contact_parts = below("contacts", "contact")
+contact_parts.register("tags", ContactTagViewSet, basename="contact-tag")
+contact_parts.register("notes", ContactNoteViewSet, basename="contact-note")
+contact_parts.register("tasks", ContactTaskViewSet, basename="contact-task")
+contact_parts.register("consents", ContactConsentViewSet, basename="contact-consent")
+router.register("tags", TagViewSet, basename="tag")
+router.register("tasks", TaskViewSet, basename="task")
+router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
 
 urlpatterns = [
     *(url for each in routers for url in each.urls),

@@ -97,12 +97,8 @@ def _checked(name: str, color: str) -> tuple[str, str]:
     try:
         return checked_name(name), checked_color(color)
     except Invalid as error:
-        raise Invalid(
-            *(
-                Problem(problem.code, problem.detail, (problem.attr or "").removeprefix("tag_"))
-                for problem in error.problems
-            )
-        ) from None
+        problems = [Problem(each.code, each.detail, (each.attr or "").removeprefix("tag_")) for each in error.problems]
+        raise Invalid(*problems) from None
 
 
 def _save(tag: Tag) -> None:

@@ -1,0 +1,70 @@
+"""`/contacts/{id}/notes`: remarks about a contact."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+
+from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from accounts.problems import Missing
+from workflows.crm.models import Contact, Note
+from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.notes import NoteDraft, add_notes, change_note, delete_note
+from workflows.engine import clock
+
+
+class NoteSerializer(StrictModelSerializer):
+    """A remark about a contact."""
+
+    contact_id = serializers.UUIDField(read_only=True)
+    author_id = serializers.UUIDField(read_only=True, help_text="User id of who wrote it; null: the system.")
+
+    class Meta:
+        model = Note
+        fields = ("id", "contact_id", "content", "note_type", "author_id", "created_at", "updated_at")
+        read_only_fields = fields
+
+
+class NoteInput(StrictSerializer):
+    """What can be set of a note."""
+
+    content = serializers.CharField(max_length=5000, trim_whitespace=False, help_text="1–5000 characters.")
+
+    def validate_content(self, content: str) -> str:
+        if not content.strip():
+            raise serializers.ValidationError("This field may not be blank.", code="blank")
+        return content
+
+
+class ContactNoteViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Notes about one contact, newest first."""
+
+    queryset = Note.objects.all()
+    serializer_class = NoteSerializer
+    input_serializer_class = NoteInput
+    lookup_url_kwarg = "note_id"
+    search_fields = ("content",)
+    ordering_fields = ("created_at", "updated_at")
+    parent_queryset = Contact.objects.present()
+    parent_kwarg = "contact_id"
+    parent_field = "contact"
+
+    def perform_create(self, data: dict[str, Any]) -> Note:
+        with transaction.atomic():
+            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
+            if not contacts:
+                raise Missing
+            draft = NoteDraft(contacts[self.parent.id], data["content"], author_id=self.caller.actor.user_id)
+            (note_id,) = add_notes(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
+        return self.get_queryset().get(id=note_id)
+
+    def perform_update(self, note: Note, data: dict[str, Any]) -> Note:
+        with transaction.atomic():
+            return change_note(
+                **self.on_behalf(), note_id=note.id, content=data.get("content", note.content), now=clock.now()
+            )
+
+    def perform_destroy(self, note: Note) -> None:
+        with transaction.atomic():
+            delete_note(**self.on_behalf(), note_id=note.id)

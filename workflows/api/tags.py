@@ -1,0 +1,99 @@
+"""`/tags`, and the tags of one contact."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from accounts.problems import Missing
+from workflows.crm.copies import ContactCopy
+from workflows.crm.folding import fold
+from workflows.crm.models import Contact, Tag
+from workflows.crm.services import tag_list
+from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.tags import TagChange, add_tags, remove_tags
+from workflows.engine import clock
+
+
+class TagSerializer(StrictModelSerializer):
+    """A label of the account."""
+
+    class Meta:
+        model = Tag
+        fields = ("id", "name", "color", "created_at", "updated_at")
+        read_only_fields = fields
+
+
+class TagInput(StrictSerializer):
+    """What can be set of a tag."""
+
+    name = serializers.CharField(max_length=50, help_text="1–50 characters; unique in any case.")
+    color = serializers.CharField(required=False, allow_blank=True, max_length=7, help_text="`#RRGGBB`, or empty.")
+
+
+class ContactTagInput(StrictSerializer):
+    """A tag to put on the contact."""
+
+    tag_name = serializers.CharField(max_length=50, help_text="1–50 characters; made when there is none yet.")
+    tag_color = serializers.CharField(
+        required=False, allow_blank=True, max_length=7, help_text="`#RRGGBB`; counts when the tag is made."
+    )
+
+
+class TagViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Tags of the account, by name. Deleting one takes it off every contact."""
+
+    queryset = Tag.objects.all()
+    serializer_class = TagSerializer
+    input_serializer_class = TagInput
+    search_fields = ("name",)
+    ordering_fields = ("name", "created_at", "updated_at")
+
+    def perform_create(self, data: dict[str, Any]) -> Tag:
+        with transaction.atomic():
+            return tag_list.create_tag(**self.on_behalf(), **data)
+
+    def perform_update(self, tag: Tag, data: dict[str, Any]) -> Tag:
+        with transaction.atomic():
+            return tag_list.change_tag(**self.on_behalf(), tag_id=tag.id, now=clock.now(), **data)
+
+    def perform_destroy(self, tag: Tag) -> None:
+        with transaction.atomic():
+            tag_list.delete_tag(**self.on_behalf(), tag_id=tag.id, now=clock.now())
+
+
+class ContactTagViewSet(ListMixin, DestroyMixin, AccountViewSet):
+    """Tags of one contact."""
+
+    queryset = Tag.objects.all()
+    serializer_class = TagSerializer
+    input_serializer_class = ContactTagInput
+    lookup_url_kwarg = "tag_id"
+    parent_queryset = Contact.objects.present()
+    parent_kwarg = "contact_id"
+    parent_field = "contact_tags__contact"
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put a tag on the contact: 201, or 200 when it is there already."""
+        data = self.validated()
+        with transaction.atomic():
+            contact = self.locked_contact()
+            change = TagChange(contact, data["tag_name"], data.get("tag_color", ""))
+            (changed,) = add_tags(account_id=contact.account_id, changes=[change], now=clock.now())
+        tag = self.get_queryset().get(folded_name=fold(data["tag_name"]))
+        return self.answer(tag, status.HTTP_201_CREATED if changed else status.HTTP_200_OK)
+
+    def perform_destroy(self, tag: Tag) -> None:
+        with transaction.atomic():
+            contact = self.locked_contact()
+            remove_tags(account_id=contact.account_id, changes=[TagChange(contact, tag.name)], now=clock.now())
+
+    def locked_contact(self) -> ContactCopy:
+        contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
+        if not contacts:
+            raise Missing
+        return contacts[self.parent.id]

@@ -1,0 +1,101 @@
+"""`/tasks`, and the tasks about one contact."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+
+from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from accounts.problems import Missing
+from workflows.api.contact_filters import TaskFilter
+from workflows.api.refused import accepted
+from workflows.crm.models import Contact, Task, TaskPriority, TaskStatus
+from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.tasks import TaskDraft, create_tasks, delete_task, update_task
+from workflows.engine import clock
+
+
+class TaskSerializer(StrictModelSerializer):
+    """Something that a member has to do about a contact."""
+
+    contact_id = serializers.UUIDField(read_only=True)
+    assignee_id = serializers.UUIDField(read_only=True, help_text="User id of who has to do it; null: nobody yet.")
+
+    class Meta:
+        model = Task
+        fields = (
+            "id",
+            "contact_id",
+            "title",
+            "description",
+            "due_at",
+            "assignee_id",
+            "priority",
+            "status",
+            "completed_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class NewTask(StrictSerializer):
+    """A task to make about a contact."""
+
+    title = serializers.CharField(max_length=200, help_text="1–200 characters.")
+    description = serializers.CharField(
+        required=False, allow_blank=True, max_length=5000, help_text="≤ 5000 characters."
+    )
+    due_at = serializers.DateTimeField(required=False, allow_null=True, help_text="When it should be done; or null.")
+    assignee_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="User id of an active member; null: nobody yet."
+    )
+    priority = serializers.ChoiceField(
+        choices=TaskPriority.choices, required=False, help_text="How urgent it is; `medium` unless given."
+    )
+
+
+class TaskChange(NewTask):
+    """What can be changed of a task; `status: completed` says that it is done."""
+
+    status = serializers.ChoiceField(choices=TaskStatus.choices, required=False, help_text="Whether it is done.")
+
+
+class TaskViewSet(ListMixin, RetrieveMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Tasks of the account about present contacts, newest first."""
+
+    queryset = Task.objects.filter(contact__deleted_at=None)
+    serializer_class = TaskSerializer
+    input_serializer_class = TaskChange
+    filterset_class = TaskFilter
+    search_fields = ("title", "description")
+    ordering_fields = ("created_at", "updated_at", "due_at", "title")
+
+    def perform_update(self, task: Task, data: dict[str, Any]) -> Task:
+        with transaction.atomic():
+            return update_task(account_id=self.caller.account_id, task_id=task.id, values=data, now=clock.now())
+
+    def perform_destroy(self, task: Task) -> None:
+        with transaction.atomic():
+            delete_task(**self.on_behalf(), task_id=task.id)
+
+
+class ContactTaskViewSet(CreateMixin, TaskViewSet):
+    """Tasks about one contact, newest first."""
+
+    input_serializer_classes = {"create": NewTask, "partial_update": TaskChange}
+    lookup_url_kwarg = "task_id"
+    parent_queryset = Contact.objects.present()
+    parent_kwarg = "contact_id"
+    parent_field = "contact"
+
+    def perform_create(self, data: dict[str, Any]) -> Task:
+        with transaction.atomic():
+            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
+            if not contacts:
+                raise Missing
+            draft = TaskDraft(contacts[self.parent.id], **data)
+            (answer,) = create_tasks(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
+            task_id = accepted(answer)
+        return self.get_queryset().get(id=task_id)
