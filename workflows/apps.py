@@ -7,5 +7,8 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from workflows.actions.registry import registry
+        from workflows.crm.services import contacts
+        from workflows.engine import departures
 
         registry.load()
+        contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)

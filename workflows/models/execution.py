@@ -98,6 +98,7 @@ class WorkflowExecution(BulkAccountRow):
             models.Index(fields=["lease_until"], condition=Q(lease_id__isnull=False), name="execution_leased"),
             models.Index(fields=["workflow", "-id"], name="execution_by_workflow"),
             models.Index(fields=["contact", "-id"], name="execution_by_contact"),
+            models.Index(fields=["workflow", "-id"], condition=~Q(status__in=ENDED_STATUSES), name="execution_inside"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["workflow", "contact", "reentry_key"], name="execution_reentry_once")

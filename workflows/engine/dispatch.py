@@ -1,0 +1,130 @@
+"""Telling the engine's parts what happened: each committed event once, in order per contact.
+
+Whoever locks the oldest undispatched event of a contact has the contact: a second dispatcher passes it by, since it
+sees that event still waiting. Contacts themselves are not locked, so that consumers can take locks in the one order.
+What consumers write is committed together with the mark, hence exactly once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from workflows.crm import arrays
+from workflows.engine import clock
+from workflows.engine.failures import is_nobodys_fault, is_passing
+
+logger = structlog.get_logger(__name__)
+
+CLAIM = """
+WITH page AS MATERIALIZED (
+    SELECT id, contact_id, sequence FROM crm_event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT %s
+), head AS (
+    SELECT DISTINCT ON (contact_id) id FROM page ORDER BY contact_id, sequence
+), held AS MATERIALIZED (
+    SELECT event.id, event.contact_id FROM crm_event event JOIN head USING (id)
+    WHERE event.dispatched_at IS NULL FOR NO KEY UPDATE OF event SKIP LOCKED
+)
+SELECT page.id, page.contact_id FROM page JOIN held USING (contact_id) ORDER BY page.sequence
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchedEvent:
+    """An event as consumers see it."""
+
+    id: UUID
+    account_id: UUID
+    contact_id: UUID
+    event_type: str
+    data: dict[str, Any]
+    occurred_at: datetime
+    source: str
+    caused_by_id: UUID | None
+    depth: int
+
+
+class Consumer(Protocol):
+    """Takes committed events in their order per contact; called inside the dispatching transaction."""
+
+    def __call__(self, events: Sequence[DispatchedEvent], *, now: datetime) -> None: ...
+
+
+_consumers: list[Consumer] = []
+
+
+def consume(consumer: Consumer) -> Callable[[], None]:
+    """Let `consumer` see every event from now on; return a function that ends this."""
+    _consumers.append(consumer)
+    return lambda: _consumers.remove(consumer)
+
+
+def dispatch(*, is_stopping: Callable[[], bool] = lambda: False) -> int:
+    """Dispatch until nothing is left that no other dispatcher has, and return the number of events."""
+    size = settings.ENGINE["dispatch_size"]
+    total = 0
+    while not is_stopping():
+        try:
+            count = dispatch_page(size)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            continue
+        total += count
+        if count == 0:
+            return total
+    return total
+
+
+def dispatch_page(size: int) -> int:
+    """Dispatch the oldest events, at most `size`, in one transaction."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, [size])
+            rows = cursor.fetchall()
+        if not rows:
+            return 0
+        id_list = arrays.ids([row[0] for row in rows])
+        now = clock.now()
+        if _consumers:
+            events = read(id_list)
+            for consumer in _consumers:
+                tell(consumer, events, now)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE crm_event SET dispatched_at = %s WHERE id = ANY(%s::uuid[])", [now, id_list])
+    return len(rows)
+
+
+def read(id_list: str) -> list[DispatchedEvent]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, account_id, contact_id, event_type, data, occurred_at, source, caused_by_id, depth
+            FROM crm_event WHERE id = ANY(%s::uuid[]) ORDER BY sequence
+            """,
+            [id_list],
+        )
+        return [DispatchedEvent(*row[:4], orjson.loads(row[4]), *row[5:]) for row in cursor.fetchall()]
+
+
+def tell(consumer: Consumer, events: Sequence[DispatchedEvent], now: datetime) -> None:
+    """Call the consumer; when it raises, halve the events down to the one at fault, which is passed over and logged."""
+    try:
+        with transaction.atomic():
+            consumer(events, now=now)
+        return
+    except Exception as error:
+        if is_passing(error) or is_nobodys_fault(error):
+            raise
+        if len(events) == 1:
+            logger.exception("a consumer could not take an event", event_id=str(events[0].id))
+            return
+    half = len(events) // 2
+    tell(consumer, events[:half], now)
+    tell(consumer, events[half:], now)

@@ -1,0 +1,128 @@
+"""The log rows of one batch: gathered while its steps are taken, written in few statements at the end."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from workflows.crm import arrays
+from workflows.engine.plans import PlanStep
+from workflows.engine.runs import Run
+from workflows.models import ActionExecutionStatus
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What differs between the rows of a page."""
+
+    log_id: UUID
+    run: Run
+    visit: int
+    result: str
+    scheduled_at: datetime | None = None
+    error_class: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the rows of one step's turn have in common."""
+
+    account_id: UUID
+    workflow_id: UUID
+    step: PlanStep
+    status: str
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Ledger:
+    """Log rows to write and waits to close."""
+
+    pages: dict[Page, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    ended_waits: list[UUID] = field(default_factory=list)
+    steps_taken: int = 0
+
+    def write(self, now: datetime) -> None:
+        """Write everything; the waits' rows are completed with the time they took."""
+        for page, entries in self.pages.items():
+            write_page(page, entries, now)
+        if self.ended_waits:
+            close_waits(self.ended_waits, now)
+
+
+def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
+    is_open = page.status == ActionExecutionStatus.WAITING
+    has_details = any(entry.scheduled_at or entry.error_class for entry in entries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO workflow_action_executions (
+                id, created_at, account_id, workflow_execution_id, workflow_id, action_id, contact_id, action_type,
+                action_key, visit, status, error_class, error_message, failed_with_fallback, execution_data,
+                result_data, attempts, retry_count, scheduled_at, started_at, completed_at, duration_ms
+            )
+            SELECT id, %s, %s, execution_id, %s, %s, contact_id, %s, %s, visit, %s, COALESCE(error_class, ''),
+                   COALESCE(error_message, ''), false, '{}', result::jsonb, '[]', 0, scheduled_at, %s, %s, %s
+            FROM unnest(
+                %s::uuid[], %s::uuid[], %s::uuid[], %s::integer[], %s::text[], %s::timestamptz[], %s::text[],
+                %s::text[]
+            ) AS log (id, execution_id, contact_id, visit, result, scheduled_at, error_class, error_message)
+            """,
+            [
+                now,
+                page.account_id,
+                page.workflow_id,
+                page.step.action_id,
+                page.step.action_type,
+                page.step.key,
+                page.status,
+                page.started_at,
+                None if is_open else page.finished_at,
+                None if is_open else int((page.finished_at - page.started_at).total_seconds() * 1000),
+                arrays.ids([entry.log_id for entry in entries]),
+                arrays.ids([entry.run.id for entry in entries]),
+                arrays.ids([entry.run.contact_id for entry in entries]),
+                arrays.numbers([entry.visit for entry in entries]),
+                arrays.texts([entry.result for entry in entries]),
+                arrays.times([entry.scheduled_at for entry in entries] if has_details else []),
+                arrays.texts([entry.error_class for entry in entries] if has_details else []),
+                arrays.texts([entry.error_message for entry in entries] if has_details else []),
+            ],
+        )
+
+
+def close_waits(log_ids: list[UUID], now: datetime) -> None:
+    """Complete the log rows of waits that are over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE workflow_action_executions
+            SET status = 'completed', completed_at = %s,
+                duration_ms = LEAST(2147483647, GREATEST(0, extract(epoch FROM %s - started_at) * 1000))::integer
+            WHERE id = ANY(%s::uuid[]) AND status = 'waiting'
+            """,
+            [now, now, arrays.ids(log_ids)],
+        )
+
+
+def as_json(result: Any) -> str:
+    """Return a step's result as JSON that PostgreSQL accepts; raises when it is not made of plain values."""
+    text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+    return orjson.dumps(without_nul(orjson.loads(text))).decode() if "\\u0000" in text else text
+
+
+def without_nul(value: Any) -> Any:
+    """Drop the one character that PostgreSQL cannot store."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    return value

@@ -1,0 +1,136 @@
+"""What each outcome of a step means for its execution and its log row."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from workflows.actions.outcomes import AwaitCallback, Done, End, Failed, Outcome, Perform, Skipped, WaitUntil
+from workflows.engine.ledger import Entry, Ledger, Page, as_json
+from workflows.engine.plans import PlanStep
+from workflows.engine.runs import Run
+from workflows.models import ActionExecutionStatus, CompletionReason, ExecutionStatus
+
+VISIT_WINDOW = timedelta(hours=24)
+
+
+class Turn:
+    """One step's turn within a batch: applies outcomes and logs them."""
+
+    def __init__(self, step: PlanStep, ledger: Ledger, started_at: datetime) -> None:
+        self.step = step
+        self.ledger = ledger
+        self.started_at = started_at
+        self.finished_at = started_at
+
+    def apply(
+        self,
+        runs: Sequence[Run],
+        log_ids: Sequence[UUID],
+        outcomes: Sequence[Outcome],
+        results: Sequence[str],
+        at: datetime,
+    ) -> None:
+        """Log the outcomes with their `results` (of `storable`) and move their runs on."""
+        self.finished_at = at
+        for run, log_id, outcome, result in zip(runs, log_ids, outcomes, results, strict=True):
+            match outcome:
+                case Done():
+                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, result)
+                    run.results[self.step.key] = outcome.result
+                    self.move_on(run)
+                case Skipped():
+                    self.log(run, log_id, ActionExecutionStatus.SKIPPED, result)
+                    run.results[self.step.key] = {**outcome.result, "reason": outcome.reason}
+                    self.move_on(run)
+                case WaitUntil():
+                    self.wait(run, log_id, outcome, result)
+                case End():
+                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, result)
+                    run.results[self.step.key] = {"reason": outcome.reason}
+                    run.end(ExecutionStatus.COMPLETED, CompletionReason.ENDED_BY_STEP, at)
+                case Failed():
+                    self.fail(run, log_id, outcome, result)
+
+    def wait(self, run: Run, log_id: UUID, outcome: WaitUntil, result: str) -> None:
+        """Rest until the time given; a time that has come already is no rest at all."""
+        run.results[self.step.key] = outcome.result
+        if outcome.at <= self.finished_at:
+            self.log(run, log_id, ActionExecutionStatus.COMPLETED, result, scheduled_at=outcome.at)
+            self.move_on(run)
+            return
+        self.log(run, log_id, ActionExecutionStatus.WAITING, result, scheduled_at=outcome.at)
+        run.status = ExecutionStatus.WAITING
+        run.waiting_log_id = log_id
+        run.due_at = outcome.at
+
+    def fail(self, run: Run, log_id: UUID, outcome: Failed, result: str = "{}") -> None:
+        message = outcome.message.replace("\0", "")
+        self.log(
+            run,
+            log_id,
+            ActionExecutionStatus.FAILED,
+            result,
+            error_class=outcome.error_class,
+            error_message=message,
+        )
+        if self.step.stops_on_error:
+            run.end(ExecutionStatus.FAILED, CompletionReason.STEP_FAILED, self.finished_at, message)
+        else:
+            self.move_on(run)
+
+    def log(
+        self,
+        run: Run,
+        log_id: UUID,
+        status: str,
+        result: str,
+        *,
+        scheduled_at: datetime | None = None,
+        error_class: str = "",
+        error_message: str = "",
+    ) -> None:
+        page = Page(run.account_id, run.workflow_id, self.step, status, self.started_at, self.finished_at)
+        self.ledger.pages[page].append(Entry(log_id, run, run.visits, result, scheduled_at, error_class, error_message))
+        self.ledger.steps_taken += 1
+        run.visits += 1
+        run.window_visits += 1
+        run.lost_leases = 0
+
+    def move_on(self, run: Run) -> None:
+        """Stand the run at the next step, or complete it behind the last one."""
+        run.step = run.plan.after(self.step)
+        if run.step is None:
+            run.end(ExecutionStatus.COMPLETED, CompletionReason.FINISHED, self.finished_at)
+
+
+def storable(outcomes: Sequence[Outcome], count: int) -> list[str]:
+    """Return each outcome's `result_data` as JSON; raises when the engine cannot act on an outcome or store it.
+
+    Called while the step at fault can still be told from its neighbours.
+    """
+    if len(outcomes) != count:
+        raise TypeError(f"{count} steps were to be taken, {len(outcomes)} outcomes came back")
+    return [result_json(outcome) for outcome in outcomes]
+
+
+def result_json(outcome: Outcome) -> str:
+    match outcome:
+        case Done() | WaitUntil() | Failed():
+            return as_json(outcome.result) if outcome.result else "{}"
+        case Skipped():
+            return as_json({**outcome.result, "reason": outcome.reason})
+        case End():
+            return as_json({"reason": outcome.reason}) if outcome.reason else "{}"
+        case Perform() | AwaitCallback():
+            raise NotImplementedError("steps with an effect outside cannot be taken by this version")
+    raise TypeError(f"{outcome!r} is no outcome")
+
+
+def exceeds_loop_limit(run: Run, now: datetime) -> bool:
+    """Say whether one more visit would be too many within 24 h; starts a new count when those are over."""
+    if run.window_started_at is None or now - run.window_started_at >= VISIT_WINDOW:
+        run.window_started_at = now
+        run.window_visits = 0
+    return run.window_visits >= settings.ENGINE["maximum_visits"]

@@ -1,0 +1,98 @@
+"""The executions of one batch while they are in hand: read under their lock, changed in memory, written at the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from workflows.crm import arrays
+from workflows.crm.copies import ContactCopy
+from workflows.engine.plans import Plan, PlanStep, plans_of
+from workflows.models import ExecutionStatus
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One execution in hand. `step` is where it stands; None: at the end."""
+
+    id: UUID
+    account_id: UUID
+    plan: Plan
+    contact_id: UUID
+    step: PlanStep | None
+    depth: int
+    visits: int
+    window_started_at: datetime | None
+    window_visits: int
+    lost_leases: int
+    waiting_log_id: UUID | None
+    trigger: dict[str, Any]
+    results: dict[str, Any]
+    reentry_key: str | None
+    started_at: datetime | None
+    contact: ContactCopy | None = None
+    status: str = ExecutionStatus.ACTIVE
+    completion_reason: str = ""
+    error_message: str = ""
+    due_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def workflow_id(self) -> UUID:
+        return self.plan.workflow_id
+
+    def end(self, status: str, reason: str, at: datetime, message: str = "") -> None:
+        """End the execution; nothing of it is due any more and the contact may enter again."""
+        self.status = status
+        self.completion_reason = reason
+        self.completed_at = at
+        self.error_message = message
+        self.due_at = None
+        self.reentry_key = None
+        if status == ExecutionStatus.COMPLETED:
+            self.step = None
+
+
+def load_survivors(*, lease_id: UUID, execution_ids: Sequence[UUID]) -> list[Run]:
+    """Lock and return the executions of the claim that are still ours.
+
+    Who was cancelled, paused or deleted since the claim has lost its lease and is left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, account_id, version_id, contact_id, current_action_id, depth, visits, visit_window_started_at,
+                   window_visits, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at
+            FROM workflow_executions
+            WHERE id = ANY(%s::uuid[]) AND lease_id = %s AND status = 'active'
+            ORDER BY id
+            FOR UPDATE
+            """,
+            [arrays.ids(execution_ids), lease_id],
+        )
+        rows = cursor.fetchall()
+    plans = plans_of([row[2] for row in rows])
+    return [
+        Run(
+            id=row[0],
+            account_id=row[1],
+            plan=plans[row[2]],
+            contact_id=row[3],
+            step=plans[row[2]].by_action.get(row[4]),
+            depth=row[5],
+            visits=row[6],
+            window_started_at=row[7],
+            window_visits=row[8],
+            lost_leases=row[9],
+            waiting_log_id=row[10],
+            trigger=orjson.loads(row[11]),
+            results=orjson.loads(row[12]),
+            reentry_key=row[13],
+            started_at=row[14],
+        )
+        for row in rows
+    ]

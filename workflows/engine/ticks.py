@@ -1,0 +1,59 @@
+"""The tasks that workers carry out: each does what is to be done now, whatever woke it, and may be lost or doubled."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from workflows.engine import clock
+from workflows.engine.advance import advance
+from workflows.engine.dispatch import dispatch
+from workflows.engine.holding import cancel_all, settle_workflow
+from workflows.engine.pruning import prune_jobs, prune_logs
+from workflows.engine.recover import recover, revive_jobs
+from workflows.engine.stopping import is_stopping
+from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick
+
+AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+"""For what no pulse would find again by itself."""
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.ADVANCE}", queue=STEPS_QUEUE)
+def advance_tick() -> None:
+    """Take due steps."""
+    advance(seconds=settings.ENGINE["tick_seconds"], is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.DISPATCH}", queue=CHORES_QUEUE)
+def dispatch_tick() -> None:
+    """Tell consumers of new events."""
+    dispatch(is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.RECOVER}", queue=CHORES_QUEUE)
+def recover_tick() -> None:
+    """Take over what dead workers held."""
+    revive_jobs()
+    recover(is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)
+def settle_workflow_tick(workflow_id: str) -> None:
+    """Pause or resume what is inside a workflow, as its state demands."""
+    settle_workflow(UUID(workflow_id), clock.now())
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.CANCEL_EXECUTIONS}", queue=CHORES_QUEUE, retry=AGAIN)
+def cancel_executions_tick(workflow_id: str, reason: str, before: str) -> None:
+    """Cancel what was inside a workflow at a certain time."""
+    cancel_all(UUID(workflow_id), reason, datetime.fromisoformat(before))
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.PRUNE_LOGS}", queue=CHORES_QUEUE, retry=AGAIN)
+def prune_logs_tick(timestamp: int) -> None:
+    """Remove logs that are older than their account keeps them."""
+    prune_logs(now=clock.now(), is_stopping=is_stopping)
+    prune_jobs()

@@ -1,0 +1,158 @@
+"""Taking one step for many contacts; a step that raises is found by halving and fails alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from accounts.problems import Conflict, Invalid, Missing
+from workflows.actions.base import AccountFacts, Step, StepBatch, WorkflowFacts
+from workflows.actions.outcomes import Failed, Outcome, Skipped
+from workflows.crm import arrays
+from workflows.crm.services.locking import lock_contacts
+from workflows.engine.failures import is_nobodys_fault, is_passing
+from workflows.engine.ledger import Ledger
+from workflows.engine.outcomes import Turn, exceeds_loop_limit, storable
+from workflows.engine.plans import Plan, PlanStep
+from workflows.engine.runs import Run
+from workflows.models import CompletionReason, ExecutionStatus, WorkflowStatus
+
+logger = structlog.get_logger(__name__)
+
+DISABLED = Skipped("disabled")
+LOOP_LIMIT = "loop_limit"
+
+
+class Facts:
+    """What the batch knows of its workflows and accounts, read once they are held."""
+
+    def __init__(self, workflow_ids: Sequence[UUID]) -> None:
+        self.accounts: dict[UUID, AccountFacts] = {}
+        self._workflows: dict[UUID, tuple[str, str, UUID | None]] = {}
+        self.active: set[UUID] = set()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT workflow.id, workflow.status, workflow.deleted_at, workflow.name, workflow.timezone,
+                       workflow.owner_id, account.id, account.name, account.timezone, account.currency,
+                       account.default_country
+                FROM workflows_workflow workflow JOIN accounts_account account ON account.id = workflow.account_id
+                WHERE workflow.id = ANY(%s::uuid[])
+                """,
+                [arrays.ids(workflow_ids)],
+            )
+            for workflow_id, status, deleted_at, name, timezone, owner_id, *account in cursor.fetchall():
+                self.accounts[account[0]] = AccountFacts(*account)
+                self._workflows[workflow_id] = (name, timezone or account[2], owner_id)
+                if status == WorkflowStatus.ACTIVE and deleted_at is None:
+                    self.active.add(workflow_id)
+
+    def workflow(self, plan: Plan) -> WorkflowFacts:
+        name, timezone, owner_id = self._workflows[plan.workflow_id]
+        return WorkflowFacts(plan.workflow_id, name, plan.number, timezone, owner_id)
+
+
+def take_turn(
+    step: PlanStep, runs: Sequence[Run], *, facts: Facts, ledger: Ledger, now: datetime, clock: Callable[[], datetime]
+) -> None:
+    """Let all the runs, which stand at `step` and concern different contacts, take it."""
+    turn = Turn(step, ledger, clock())
+    runs = stop_loops(turn, runs)
+    if not runs:
+        return
+    log_ids = [uuid7() for _ in runs]
+    if not step.is_enabled:
+        outcomes: Sequence[Outcome] = [DISABLED] * len(runs)
+        results = storable(outcomes, len(runs))
+    else:
+        outcomes, results = Attempt(step, facts, now).take(runs, log_ids)
+    turn.apply(runs, log_ids, outcomes, results, clock())
+
+
+def stop_loops(turn: Turn, runs: Sequence[Run]) -> Sequence[Run]:
+    """Fail the runs that went round too often; return the others."""
+    going_on = [run for run in runs if not exceeds_loop_limit(run, turn.started_at)]
+    if len(going_on) < len(runs):
+        message = "The contact visited too many steps within 24 hours."
+        for run in set(runs).difference(going_on):
+            turn.fail(run, uuid7(), Failed(LOOP_LIMIT, message))
+            run.step = turn.step
+            run.end(ExecutionStatus.FAILED, CompletionReason.LOOP_LIMIT, turn.finished_at, message)
+    return going_on
+
+
+class Attempt:
+    """Runs a step's code, in savepoints."""
+
+    def __init__(self, step: PlanStep, facts: Facts, now: datetime) -> None:
+        self.step = step
+        self.facts = facts
+        self.now = now
+
+    def take(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[list[Outcome], list[str]]:
+        """Return outcome and result of each run; who raises fails, the others do not notice.
+
+        Raises only what says nothing about the step: the database's passing troubles and a lost connection.
+        """
+        try:
+            with transaction.atomic():
+                outcomes = self.run_many(runs, log_ids)
+                return list(outcomes), storable(outcomes, len(runs))
+        except Exception as error:  # whatever a step raises concerns that step alone
+            if is_passing(error) or is_nobodys_fault(error):
+                raise
+            reread_contacts(runs)
+            if len(runs) == 1:
+                failure = self.failure(error, runs[0])
+                return [failure], ["{}"]
+        half = len(runs) // 2
+        first = self.take(runs[:half], log_ids[:half])
+        second = self.take(runs[half:], log_ids[half:])
+        return first[0] + second[0], first[1] + second[1]
+
+    def run_many(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> Sequence[Outcome]:
+        if self.step.kind is None:
+            return [Failed("invalid_config", f"There is no action type {self.step.action_type}.")] * len(runs)
+        plan = runs[0].plan
+        steps = StepBatch(
+            [
+                Step(run.id, log_id, run.visits, run.depth, run.contact, run.trigger, run.results)
+                for run, log_id in zip(runs, log_ids, strict=True)
+            ],
+            account=self.facts.accounts[runs[0].account_id],
+            workflow=self.facts.workflow(plan),
+            action_id=self.step.action_id,
+            action_key=self.step.key,
+            config=self.step.config,
+            now=self.now,
+        )
+        return self.step.kind.run_many(steps)
+
+    def failure(self, error: Exception, run: Run) -> Failed:
+        """Say what the log may show of an exception."""
+        if isinstance(error, Invalid | Conflict):
+            return Failed("invalid_config", str(error))
+        if isinstance(error, Missing):
+            return Failed("invalid_config", "Something that the step refers to does not exist.")
+        logger.error(
+            "a step raised",
+            exc_info=error,
+            execution_id=str(run.id),
+            action_id=str(self.step.action_id),
+            action_type=self.step.action_type,
+        )
+        return Failed("internal", f"The step raised {type(error).__name__}; the server's log has the details.")
+
+
+def reread_contacts(runs: Sequence[Run]) -> None:
+    """Give the runs fresh copies of their contacts, since the undone attempt may have changed the old ones."""
+    fresh: Mapping[UUID, object] = lock_contacts(
+        account_id=runs[0].account_id, contact_ids=[run.contact_id for run in runs]
+    )
+    for run in runs:
+        old, new = run.contact, fresh[run.contact_id]
+        for name in type(old).__slots__:
+            setattr(old, name, getattr(new, name))
