@@ -1,1 +1,1 @@
-"""Time passes: contacts are enrolled, claimed, advanced and recovered."""
+"""Time passes: contacts are enrolled, taken step by step through their version, held, recovered and logged."""

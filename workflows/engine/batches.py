@@ -63,11 +63,11 @@ def with_contacts(runs: Sequence[Run], now: datetime) -> list[Run]:
         members = list(group)
         contacts = lock_contacts(account_id=account_id, contact_ids=[run.contact_id for run in members])
         for run in members:
-            run.contact = contacts.get(run.contact_id)
-            if run.contact is None:
-                run.end(ExecutionStatus.CANCELLED, CompletionReason.CONTACT_DELETED, now)
-            else:
+            if run.contact_id in contacts:
+                run.contact = contacts[run.contact_id]
                 present.append(run)
+            else:
+                run.end(ExecutionStatus.CANCELLED, CompletionReason.CONTACT_DELETED, now)
     return present
 
 

@@ -37,17 +37,23 @@ SELECT page.id, page.contact_id FROM page JOIN held USING (contact_id) ORDER BY 
 
 @dataclass(frozen=True, slots=True)
 class DispatchedEvent:
-    """An event as consumers see it."""
+    """An event as consumers see it; `data` is parsed when asked for."""
 
     id: UUID
     account_id: UUID
     contact_id: UUID
     event_type: str
-    data: dict[str, Any]
+    json: str
     occurred_at: datetime
     source: str
     caused_by_id: UUID | None
     depth: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What templates see as `trigger.*`."""
+        data: dict[str, Any] = orjson.loads(self.json)
+        return data
 
 
 class Consumer(Protocol):
@@ -110,7 +116,7 @@ def read(id_list: str) -> list[DispatchedEvent]:
             """,
             [id_list],
         )
-        return [DispatchedEvent(*row[:4], orjson.loads(row[4]), *row[5:]) for row in cursor.fetchall()]
+        return [DispatchedEvent(*row) for row in cursor.fetchall()]
 
 
 def tell(consumer: Consumer, events: Sequence[DispatchedEvent], now: datetime) -> None:

@@ -27,5 +27,4 @@ def is_nobodys_fault(error: BaseException) -> bool:
     cause = error.__cause__ if isinstance(error, DjangoDatabaseError) else error
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) and not cause.sqlstate:
         return True
-    state = sqlstate_of(error)
-    return bool(state) and state.startswith(NOBODYS_FAULT)
+    return (sqlstate_of(error) or "").startswith(NOBODYS_FAULT)

@@ -22,15 +22,18 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 current_action_id = run.action_id, visits = run.visits,
                 visit_window_started_at = run.window_started_at, window_visits = run.window_visits,
                 due_at = run.due_at, lease_id = NULL, lease_until = NULL, lost_leases = run.lost_leases,
-                waiting_log_id = run.waiting_log_id, steps = run.results::jsonb, reentry_key = run.reentry_key,
+                waiting_log_id = run.waiting_log_id, steps = run.results, reentry_key = run.reentry_key,
                 started_at = run.started_at, completed_at = run.completed_at, updated_at = %s
-            FROM unnest(
-                %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::timestamptz[],
-                %s::integer[], %s::timestamptz[], %s::smallint[], %s::uuid[], %s::text[], %s::text[],
-                %s::timestamptz[], %s::timestamptz[]
+            FROM ROWS FROM (
+                unnest(
+                    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::timestamptz[],
+                    %s::integer[], %s::timestamptz[], %s::smallint[], %s::uuid[], %s::text[], %s::timestamptz[],
+                    %s::timestamptz[]
+                ),
+                jsonb_array_elements(%s::jsonb)
             ) AS run (
                 id, status, completion_reason, error_message, action_id, visits, window_started_at, window_visits,
-                due_at, lost_leases, waiting_log_id, results, reentry_key, started_at, completed_at
+                due_at, lost_leases, waiting_log_id, reentry_key, started_at, completed_at, results
             )
             WHERE execution.id = run.id
             """,
@@ -47,9 +50,9 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 arrays.times([run.due_at for run in runs]),
                 arrays.numbers([run.lost_leases for run in runs]),
                 arrays.ids([run.waiting_log_id for run in runs]),
-                arrays.texts([as_json(run.results) for run in runs]),
                 arrays.texts([run.reentry_key for run in runs]),
                 arrays.times([run.started_at for run in runs]),
                 arrays.times([run.completed_at for run in runs]),
+                "[" + ",".join([as_json(run.results) for run in runs]) + "]",
             ],
         )

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -15,6 +15,16 @@ from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus
 
 
+class Texts(NamedTuple):
+    """What the log keeps of an outcome, as JSON."""
+
+    result: str
+    data: str
+
+
+NOTHING = Texts("{}", "{}")
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
     """What differs between the rows of a page."""
@@ -22,7 +32,7 @@ class Entry:
     log_id: UUID
     run: Run
     visit: int
-    result: str
+    text: Texts
     scheduled_at: datetime | None = None
     error_class: str = ""
     error_message: str = ""
@@ -68,11 +78,14 @@ def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
                 result_data, attempts, retry_count, scheduled_at, started_at, completed_at, duration_ms
             )
             SELECT id, %s, %s, execution_id, %s, %s, contact_id, %s, %s, visit, %s, COALESCE(error_class, ''),
-                   COALESCE(error_message, ''), false, '{}', result::jsonb, '[]', 0, scheduled_at, %s, %s, %s
-            FROM unnest(
-                %s::uuid[], %s::uuid[], %s::uuid[], %s::integer[], %s::text[], %s::timestamptz[], %s::text[],
-                %s::text[]
-            ) AS log (id, execution_id, contact_id, visit, result, scheduled_at, error_class, error_message)
+                   COALESCE(error_message, ''), false, data, result, '[]', 0, scheduled_at, %s, %s, %s
+            FROM ROWS FROM (
+                unnest(
+                    %s::uuid[], %s::uuid[], %s::uuid[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[]
+                ),
+                jsonb_array_elements(%s::jsonb),
+                jsonb_array_elements(%s::jsonb)
+            ) AS log (id, execution_id, contact_id, visit, scheduled_at, error_class, error_message, result, data)
             """,
             [
                 now,
@@ -89,10 +102,11 @@ def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
                 arrays.ids([entry.run.id for entry in entries]),
                 arrays.ids([entry.run.contact_id for entry in entries]),
                 arrays.numbers([entry.visit for entry in entries]),
-                arrays.texts([entry.result for entry in entries]),
                 arrays.times([entry.scheduled_at for entry in entries] if has_details else []),
                 arrays.texts([entry.error_class for entry in entries] if has_details else []),
                 arrays.texts([entry.error_message for entry in entries] if has_details else []),
+                "[" + ",".join([entry.text.result for entry in entries]) + "]",
+                "[" + ",".join([entry.text.data for entry in entries]) + "]",
             ],
         )
 
@@ -113,6 +127,8 @@ def close_waits(log_ids: list[UUID], now: datetime) -> None:
 
 def as_json(result: Any) -> str:
     """Return a step's result as JSON that PostgreSQL accepts; raises when it is not made of plain values."""
+    if not result:
+        return "{}"
     text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
     return orjson.dumps(without_nul(orjson.loads(text))).decode() if "\\u0000" in text else text
 

@@ -70,7 +70,7 @@ def move_place(
     now: datetime,
 ) -> int:
     """Move all who stand at one place and return their number."""
-    parameters = {
+    parameters: dict[str, UUID | datetime | str | None] = {
         "workflow": workflow_id,
         "old_version": old_version_id,
         "old_place": old_place,
@@ -88,10 +88,10 @@ def move_place(
             """,
             parameters,
         )
-        ids = {"ids": arrays.ids([row[0] for row in cursor.fetchall()])}
+        parameters["ids"] = arrays.ids([row[0] for row in cursor.fetchall()])
         if not stays:
-            cursor.execute(CUT_WAITS, parameters | ids)
-        cursor.execute(STAY if stays else COMPLETE if new_place is None else GO_ON, parameters | ids)
+            cursor.execute(CUT_WAITS, parameters)
+        cursor.execute(STAY if stays else COMPLETE if new_place is None else GO_ON, parameters)
         return cursor.rowcount
 
 

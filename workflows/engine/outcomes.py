@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from workflows.actions.outcomes import AwaitCallback, Done, End, Failed, Outcome, Perform, Skipped, WaitUntil
-from workflows.engine.ledger import Entry, Ledger, Page, as_json
+from workflows.engine.ledger import NOTHING, Entry, Ledger, Page, Texts, as_json
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus, CompletionReason, ExecutionStatus
@@ -29,49 +29,49 @@ class Turn:
         runs: Sequence[Run],
         log_ids: Sequence[UUID],
         outcomes: Sequence[Outcome],
-        results: Sequence[str],
+        texts: Sequence[Texts],
         at: datetime,
     ) -> None:
-        """Log the outcomes with their `results` (of `storable`) and move their runs on."""
+        """Log the outcomes with their `texts` (of `storable`) and move their runs on."""
         self.finished_at = at
-        for run, log_id, outcome, result in zip(runs, log_ids, outcomes, results, strict=True):
+        for run, log_id, outcome, text in zip(runs, log_ids, outcomes, texts, strict=True):
             match outcome:
                 case Done():
-                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, result)
+                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
                     run.results[self.step.key] = outcome.result
                     self.move_on(run)
                 case Skipped():
-                    self.log(run, log_id, ActionExecutionStatus.SKIPPED, result)
+                    self.log(run, log_id, ActionExecutionStatus.SKIPPED, text)
                     run.results[self.step.key] = {**outcome.result, "reason": outcome.reason}
                     self.move_on(run)
                 case WaitUntil():
-                    self.wait(run, log_id, outcome, result)
+                    self.wait(run, log_id, outcome, text)
                 case End():
-                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, result)
+                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
                     run.results[self.step.key] = {"reason": outcome.reason}
                     run.end(ExecutionStatus.COMPLETED, CompletionReason.ENDED_BY_STEP, at)
                 case Failed():
-                    self.fail(run, log_id, outcome, result)
+                    self.fail(run, log_id, outcome, text)
 
-    def wait(self, run: Run, log_id: UUID, outcome: WaitUntil, result: str) -> None:
+    def wait(self, run: Run, log_id: UUID, outcome: WaitUntil, text: Texts) -> None:
         """Rest until the time given; a time that has come already is no rest at all."""
         run.results[self.step.key] = outcome.result
         if outcome.at <= self.finished_at:
-            self.log(run, log_id, ActionExecutionStatus.COMPLETED, result, scheduled_at=outcome.at)
+            self.log(run, log_id, ActionExecutionStatus.COMPLETED, text, scheduled_at=outcome.at)
             self.move_on(run)
             return
-        self.log(run, log_id, ActionExecutionStatus.WAITING, result, scheduled_at=outcome.at)
+        self.log(run, log_id, ActionExecutionStatus.WAITING, text, scheduled_at=outcome.at)
         run.status = ExecutionStatus.WAITING
         run.waiting_log_id = log_id
         run.due_at = outcome.at
 
-    def fail(self, run: Run, log_id: UUID, outcome: Failed, result: str = "{}") -> None:
+    def fail(self, run: Run, log_id: UUID, outcome: Failed, text: Texts = NOTHING) -> None:
         message = outcome.message.replace("\0", "")
         self.log(
             run,
             log_id,
             ActionExecutionStatus.FAILED,
-            result,
+            text,
             error_class=outcome.error_class,
             error_message=message,
         )
@@ -85,14 +85,14 @@ class Turn:
         run: Run,
         log_id: UUID,
         status: str,
-        result: str,
+        text: Texts,
         *,
         scheduled_at: datetime | None = None,
         error_class: str = "",
         error_message: str = "",
     ) -> None:
         page = Page(run.account_id, run.workflow_id, self.step, status, self.started_at, self.finished_at)
-        self.ledger.pages[page].append(Entry(log_id, run, run.visits, result, scheduled_at, error_class, error_message))
+        self.ledger.pages[page].append(Entry(log_id, run, run.visits, text, scheduled_at, error_class, error_message))
         self.ledger.steps_taken += 1
         run.visits += 1
         run.window_visits += 1
@@ -105,24 +105,24 @@ class Turn:
             run.end(ExecutionStatus.COMPLETED, CompletionReason.FINISHED, self.finished_at)
 
 
-def storable(outcomes: Sequence[Outcome], count: int) -> list[str]:
-    """Return each outcome's `result_data` as JSON; raises when the engine cannot act on an outcome or store it.
+def storable(outcomes: Sequence[Outcome], count: int) -> list[Texts]:
+    """Return what the log keeps of each outcome as JSON; raises when the engine cannot act on an outcome or store it.
 
     Called while the step at fault can still be told from its neighbours.
     """
     if len(outcomes) != count:
         raise TypeError(f"{count} steps were to be taken, {len(outcomes)} outcomes came back")
-    return [result_json(outcome) for outcome in outcomes]
+    return [texts_of(outcome) for outcome in outcomes]
 
 
-def result_json(outcome: Outcome) -> str:
+def texts_of(outcome: Outcome) -> Texts:
     match outcome:
         case Done() | WaitUntil() | Failed():
-            return as_json(outcome.result) if outcome.result else "{}"
+            return Texts(as_json(outcome.result), as_json(outcome.data))
         case Skipped():
-            return as_json({**outcome.result, "reason": outcome.reason})
+            return Texts(as_json({**outcome.result, "reason": outcome.reason}), as_json(outcome.data))
         case End():
-            return as_json({"reason": outcome.reason}) if outcome.reason else "{}"
+            return Texts(as_json({"reason": outcome.reason} if outcome.reason else {}), "{}")
         case Perform() | AwaitCallback():
             raise NotImplementedError("steps with an effect outside cannot be taken by this version")
     raise TypeError(f"{outcome!r} is no outcome")

@@ -34,7 +34,8 @@ class Run:
     results: dict[str, Any]
     reentry_key: str | None
     started_at: datetime | None
-    contact: ContactCopy | None = None
+    contact: ContactCopy
+    """Read when the contacts are locked; until then an empty copy."""
     status: str = ExecutionStatus.ACTIVE
     completion_reason: str = ""
     error_message: str = ""
@@ -93,6 +94,7 @@ def load_survivors(*, lease_id: UUID, execution_ids: Sequence[UUID]) -> list[Run
             results=orjson.loads(row[12]),
             reentry_key=row[13],
             started_at=row[14],
+            contact=ContactCopy(row[3], row[1]),
         )
         for row in rows
     ]

@@ -1,6 +1,6 @@
 """Taking one step for many contacts; a step that raises is found by halving and fails alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from accounts.problems import Conflict, Invalid, Missing
 from workflows.actions.base import AccountFacts, Step, StepBatch, WorkflowFacts
 from workflows.actions.outcomes import Failed, Outcome, Skipped
 from workflows.crm import arrays
+from workflows.crm.copies import ContactCopy
 from workflows.crm.services.locking import lock_contacts
 from workflows.engine.failures import is_nobodys_fault, is_passing
-from workflows.engine.ledger import Ledger
+from workflows.engine.ledger import NOTHING, Ledger, Texts
 from workflows.engine.outcomes import Turn, exceeds_loop_limit, storable
 from workflows.engine.plans import Plan, PlanStep
 from workflows.engine.runs import Run
@@ -66,10 +67,10 @@ def take_turn(
     log_ids = [uuid7() for _ in runs]
     if not step.is_enabled:
         outcomes: Sequence[Outcome] = [DISABLED] * len(runs)
-        results = storable(outcomes, len(runs))
+        texts = storable(outcomes, len(runs))
     else:
-        outcomes, results = Attempt(step, facts, now).take(runs, log_ids)
-    turn.apply(runs, log_ids, outcomes, results, clock())
+        outcomes, texts = Attempt(step, facts, now).take(runs, log_ids)
+    turn.apply(runs, log_ids, outcomes, texts, clock())
 
 
 def stop_loops(turn: Turn, runs: Sequence[Run]) -> Sequence[Run]:
@@ -92,8 +93,8 @@ class Attempt:
         self.facts = facts
         self.now = now
 
-    def take(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[list[Outcome], list[str]]:
-        """Return outcome and result of each run; who raises fails, the others do not notice.
+    def take(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[list[Outcome], list[Texts]]:
+        """Return outcome and log texts of each run; who raises fails, the others do not notice.
 
         Raises only what says nothing about the step: the database's passing troubles and a lost connection.
         """
@@ -107,7 +108,7 @@ class Attempt:
             reread_contacts(runs)
             if len(runs) == 1:
                 failure = self.failure(error, runs[0])
-                return [failure], ["{}"]
+                return [failure], [NOTHING]
         half = len(runs) // 2
         first = self.take(runs[:half], log_ids[:half])
         second = self.take(runs[half:], log_ids[half:])
@@ -149,10 +150,8 @@ class Attempt:
 
 def reread_contacts(runs: Sequence[Run]) -> None:
     """Give the runs fresh copies of their contacts, since the undone attempt may have changed the old ones."""
-    fresh: Mapping[UUID, object] = lock_contacts(
-        account_id=runs[0].account_id, contact_ids=[run.contact_id for run in runs]
-    )
+    fresh = lock_contacts(account_id=runs[0].account_id, contact_ids=[run.contact_id for run in runs])
     for run in runs:
         old, new = run.contact, fresh[run.contact_id]
-        for name in type(old).__slots__:
+        for name in ContactCopy.__slots__:
             setattr(old, name, getattr(new, name))
