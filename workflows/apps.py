@@ -6,9 +6,11 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
-        from workflows.actions.registry import registry
+        from workflows.actions.registry import registry as action_types
         from workflows.crm.services import contacts
         from workflows.engine import departures
+        from workflows.triggers.registry import registry as trigger_types
 
-        registry.load()
+        action_types.load()
+        trigger_types.load()
         contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)

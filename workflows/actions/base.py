@@ -14,7 +14,6 @@ from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Outcome
 from workflows.configs.base import clean, complete
 from workflows.configs.references import references_in
-from workflows.configs.templates import variables_in
 from workflows.crm.copies import Cause, ContactCopy, ContactView
 
 SUMMARY_LENGTH = 120
@@ -174,10 +173,6 @@ class ActionType(ABC):
     def references(self, config: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
         """Return (kind, id, path inside the config) of every object of the account that a cleaned config names."""
         return list(references_in(self.Config, config))
-
-    def variables(self, config: Mapping[str, Any]) -> set[tuple[str, ...]]:
-        """Return the paths that the config's templates ask for, e.g. `("steps", "add_tag", "changed")`."""
-        return variables_in(self.Config, config)
 
     @classmethod
     def description(cls) -> str:

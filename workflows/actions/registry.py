@@ -1,13 +1,12 @@
 """Every action type by its slug; adding a type is adding a file."""
 
 import difflib
-import importlib
-import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from accounts.problems import Invalid, Problem
 from workflows import actions
 from workflows.actions.base import ActionType, Category
+from workflows.modules import import_below
 
 
 class UnknownActionType(LookupError):
@@ -29,7 +28,7 @@ class Registry:
 
     def load(self) -> None:
         """Import every module below `workflows.actions` but tests, each of which registers its type."""
-        load_modules(actions.__path__, f"{actions.__name__}.")
+        import_below(actions)
 
     def get(self, slug: str) -> ActionType:
         """Return the type called `slug`, or raise UnknownActionType."""
@@ -42,7 +41,7 @@ class Registry:
         """Return the type called `slug`, or raise Invalid (`invalid_action_type`) with the nearest name."""
         if slug in self._types:
             return self._types[slug]
-        nearest = difflib.get_close_matches(slug, self._types, n=1)
+        nearest = difflib.get_close_matches(slug[:60], self._types, n=1)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else "; GET /action-types lists those that exist."
         raise Invalid(Problem("invalid_action_type", f"There is no action type `{slug[:60]}`{hint}", attr))
 
@@ -56,16 +55,6 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._types)
-
-
-def load_modules(path: Iterable[str], prefix: str) -> None:
-    """Import all modules below a package except its tests."""
-    for module in pkgutil.iter_modules(path, prefix):
-        if module.name.rsplit(".", 1)[-1] == "tests":
-            continue
-        loaded = importlib.import_module(module.name)
-        if module.ispkg:
-            load_modules(loaded.__path__, f"{module.name}.")
 
 
 registry = Registry()

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accounts.api.serializers import StrictSerializer
 from workflows.actions.base import Category
 from workflows.actions.registry import registry
+from workflows.api.config_schema import ActionConfigField
 from workflows.authoring.ordering import PlacedAction
 from workflows.models import OnError
 
@@ -34,7 +35,7 @@ class NewAction(ActionFields):
     """The body that adds an action; without `position` and `previous_action_id` it goes to the end."""
 
     action_type = serializers.CharField(max_length=40, help_text="Slug of a type; see `/action-types`.")
-    action_config = serializers.DictField(help_text="The type's config; see `/action-types/{slug}`.")
+    action_config = ActionConfigField(help_text="The type's config; see `/action-types/{slug}`.")
     key = serializers.CharField(
         required=False,
         allow_null=True,
@@ -53,7 +54,7 @@ class NewAction(ActionFields):
 class ActionUpdate(ActionFields):
     """The body that changes an action; what is left out stays as it is."""
 
-    action_config = serializers.DictField(required=False, help_text="Replaces the whole config.")
+    action_config = ActionConfigField(required=False, help_text="Replaces the whole config.")
 
 
 class ActionMove(StrictSerializer):
@@ -88,7 +89,7 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     workflow_id = serializers.UUIDField(source="action.workflow_id")
     action_type = serializers.CharField(source="action.action_type", help_text="Slug of its type.")
     category = serializers.SerializerMethodField(help_text="Category of its type.")
-    action_config = serializers.DictField(source="action.action_config", help_text="As it was accepted.")
+    action_config = ActionConfigField(source="action.action_config", help_text="As it was accepted.")
     name = serializers.SerializerMethodField(help_text="Its label; the type's where none was given.")
     summary = serializers.SerializerMethodField(help_text="One line about what it does.")
     position = serializers.IntegerField(help_text="0-based place in its list.")

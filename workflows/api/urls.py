@@ -14,6 +14,8 @@ from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
 from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
+from workflows.api.action_types import ActionTypeViewSet
+from workflows.api.actions import ActionViewSet
 from workflows.api.consents import ContactConsentViewSet
 from workflows.api.contacts import ContactViewSet
 from workflows.api.custom_fields import CustomFieldViewSet
@@ -21,6 +23,9 @@ from workflows.api.executions import ExecutionViewSet, LogViewSet
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
+from workflows.api.trigger_types import TriggerTypeViewSet
+from workflows.api.triggers import TriggerViewSet
+from workflows.api.workflows import WorkflowViewSet
 
 router = SimpleRouter(trailing_slash=False)
 routers = [router]
@@ -37,6 +42,14 @@ router.register("members", MemberViewSet, basename="member")
 router.register("teams", TeamViewSet, basename="team")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("audit-log", AuditLogViewSet, basename="audit-entry")
+
+router.register("workflows", WorkflowViewSet, basename="workflow")
+workflow_parts = below("workflows", "workflow")
+workflow_parts.register("actions", ActionViewSet, basename="action")
+workflow_parts.register("triggers", TriggerViewSet, basename="trigger")
+
+router.register("action-types", ActionTypeViewSet, basename="action-type")
+router.register("trigger-types", TriggerTypeViewSet, basename="trigger-type")
 
 router.register("executions", ExecutionViewSet, basename="execution")
 execution_parts = below("executions", "execution")

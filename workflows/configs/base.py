@@ -14,6 +14,8 @@ from accounts.problems import Invalid, Problem
 
 SIZE_LIMIT = 64 * 1024
 """Bytes of a config as stored."""
+NAME_LENGTH = 60
+"""Characters of an unknown name that an error repeats."""
 
 
 class StrictConfig(serializers.Serializer[Any]):
@@ -25,7 +27,9 @@ class StrictConfig(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
         if isinstance(data, Mapping):
-            errors = {name: [unknown_field(name, self.fields)] for name in data if name not in self.fields}
+            errors = {
+                name[:NAME_LENGTH]: [unknown_field(name, self.fields)] for name in data if name not in self.fields
+            }
         try:
             value = super().to_internal_value(data)
         except ValidationError as error:
@@ -49,12 +53,13 @@ class StrictConfig(serializers.Serializer[Any]):
 
 def unknown_field(name: str, known: Iterable[str]) -> ErrorDetail:
     """Return the error for a name that does not exist, with the nearest that does."""
+    name = name[:NAME_LENGTH]
     nearest = difflib.get_close_matches(name, known := list(known), n=1)
     if nearest:
         hint = f"; did you mean `{nearest[0]}`?"
     else:
         hint = f"; known are {', '.join(known)}." if known else "; there are no fields."
-    return ErrorDetail(f"unknown field `{name[:60]}`{hint}", code="unknown_field")
+    return ErrorDetail(f"unknown field `{name}`{hint}", code="unknown_field")
 
 
 def clean(config_class: type[StrictConfig], config: Any, *, account_id: UUID) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Checking, when a config is saved, that it names fields of contacts that exist and gives them values that fit."""
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from workflows.crm.models import CustomField
 from workflows.crm.services.contacts.reading import CUSTOM_PREFIX, FieldReader
 from workflows.crm.values import COLUMNS
 from workflows.templating import compile_template, templates_in
+
+NAME_LENGTH = 64
 
 
 def definitions(*, account_id: UUID, names: Iterable[str]) -> dict[str, CustomField]:
@@ -28,13 +30,14 @@ def exists(name: str, custom_fields: Mapping[str, CustomField]) -> bool:
     return name in COLUMNS or (name.startswith(CUSTOM_PREFIX) and name.removeprefix(CUSTOM_PREFIX) in custom_fields)
 
 
-def no_such_field(*, account_id: UUID, name: str, known: Collection[str] = ()) -> ErrorDetail:
+def no_such_field(*, account_id: UUID, name: str) -> ErrorDetail:
     """Return the error for a field that does not exist, with the nearest that does."""
     keys = CustomField.objects.for_account(account_id).values_list("key", flat=True)
-    known = known or [*COLUMNS, *keys, *(f"{CUSTOM_PREFIX}{key}" for key in keys)]
+    known = [*COLUMNS, *keys, *(f"{CUSTOM_PREFIX}{key}" for key in keys)]
+    name = name[:NAME_LENGTH]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean `{nearest[0]}`?" if nearest else ". Define it first, or name one that exists."
-    return ErrorDetail(f"There is no contact field `{name[:80]}`{hint}", code="unknown_field")
+    return ErrorDetail(f"There is no contact field `{name}`{hint}", code="unknown_field")
 
 
 def misfits(*, account_id: UUID, items: Mapping[Any, tuple[str, Any]]) -> dict[Any, ErrorDetail]:

@@ -25,6 +25,8 @@ TEMPLATE_ROOTS = ("contact", "account", "workflow", "execution", "trigger", "ste
 CACHE_LIMIT = 2 * 1024 * 1024
 """Characters of source kept compiled."""
 
+NAME_LENGTH = 60
+
 OPENING = re.compile(r"\{\{|\{%")
 RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
 ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
@@ -180,8 +182,9 @@ def check_names(template: CompiledTemplate, roots: Collection[str]) -> None:
 
 
 def named(name: str, known: Collection[str]) -> str:
+    name = name[:NAME_LENGTH]
     nearest = difflib.get_close_matches(name, known, n=1)
-    return f"`{name[:60]}`" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
+    return f"`{name}`" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
 
 
 def outside_variables(liquid: BoundTemplate) -> frozenset[Path]:

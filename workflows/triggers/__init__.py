@@ -1,1 +1,1 @@
-"""What can enroll a contact: one file a type."""
+"""What enrolls contacts: one file a type, found and checked by the registry."""

@@ -17,7 +17,10 @@ Ids = Mapping[str, Any]
 OPEN = frozenset({"schema", "docs", "redoc", "unknown"})
 """Names of the routes that ask for no account."""
 
-SHARED: Mapping[str, Ids] = {}
+SHARED: Mapping[str, Ids] = {
+    "action-types/{slug}": {"slug": "add_tag"},
+    "trigger-types/{slug}": {"slug": "manual"},
+}
 """Paths below which nothing belongs to an account, with a value for each parameter."""
 
 SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
