@@ -1,11 +1,11 @@
 """What a list of actions is narrowed by. The list is at most 50 long and walked in memory, so it is filtered there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter
 
-from accounts.api.errors import InvalidFilter
+from accounts.api.refusals import InvalidFilter
 from accounts.api.identifiers import parse_uuid
 from accounts.problems import Problem
 from workflows.actions.base import Category
@@ -23,7 +23,7 @@ FILTER_PARAMETERS = [
 Test = Callable[[PlacedAction], bool]
 
 
-def narrowed(items: list[PlacedAction], parameters: Mapping[str, str]) -> list[PlacedAction]:
+def narrowed(items: Sequence[PlacedAction], parameters: Mapping[str, str]) -> list[PlacedAction]:
     """Return the actions that pass all filters, or refuse every value that cannot be used (`invalid_filter`)."""
     tests: list[Test] = []
     problems: list[Problem] = []

@@ -1,6 +1,6 @@
 """The actions of a workflow, as a list in order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -103,7 +103,7 @@ class ActionViewSet(PartViewSet):
         """Move the action to a position of a list."""
         return self.answer(chain.move_action(**self.on_behalf(), action_id=self.action_id(), **self.validated()))
 
-    def items(self) -> list[PlacedAction]:
+    def items(self) -> Sequence[PlacedAction]:
         return chain.list_actions(account_id=self.caller.account_id, workflow_id=self.parent.id)
 
     def action_id(self) -> UUID:

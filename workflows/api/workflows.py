@@ -1,6 +1,6 @@
 """Workflows: made, looked at, changed, led through their states."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import django_filters
@@ -55,11 +55,11 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         check_parameters(request, self, is_list=False)
-        return self.detail(self.get_object())
+        return self.show(self.get_object())
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         workflow = workflows.create_workflow(**self.on_behalf(), **self.validated())
-        return self.detail(workflow, status.HTTP_201_CREATED)
+        return self.show(workflow, status.HTTP_201_CREATED)
 
     def perform_update(self, instance: Workflow, data: dict[str, Any]) -> Workflow:
         return workflows.update_workflow(**self.on_behalf(), workflow_id=instance.id, changes=data)
@@ -78,7 +78,7 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
             **self.on_behalf(), workflow_id=self.get_object().id, **self.validated()
         )
         context = {"contacts_inside": activation.contacts_inside}
-        return self.detail(activation.workflow, serializer_class=ActivatedWorkflowSerializer, **context)
+        return self.show(activation.workflow, serializer_class=ActivatedWorkflowSerializer, **context)
 
     @extend_schema(request=NoInput, responses=WorkflowDetailSerializer)
     @action(detail=True, methods=["post"], input_serializer_class=NoInput)
@@ -109,7 +109,7 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
     def clone(self, request: Request, **kwargs: Any) -> Response:
         """Copy settings, triggers and actions into a new draft; 409 `name_taken`, `workflow_limit_reached`."""
         copy = workflows.clone_workflow(**self.on_behalf(), workflow_id=self.get_object().id, **self.validated())
-        return self.detail(copy, status.HTTP_201_CREATED)
+        return self.show(copy, status.HTTP_201_CREATED)
 
     @extend_schema(responses=ValidationSerializer)
     @action(detail=True, methods=["get"])
@@ -123,12 +123,12 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
     def lead(self, change: Callable[..., Workflow]) -> Response:
         """Change the workflow's state by a function of `publishing`."""
         self.validated()
-        return self.detail(change(**self.on_behalf(), workflow_id=self.get_object().id))
+        return self.show(change(**self.on_behalf(), workflow_id=self.get_object().id))
 
     def answer(self, instance: Workflow, status_code: int = status.HTTP_200_OK) -> Response:
-        return self.detail(instance, status_code)
+        return self.show(instance, status_code)
 
-    def detail(
+    def show(
         self,
         workflow: Workflow,
         status_code: int = status.HTTP_200_OK,
@@ -140,7 +140,7 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         context = {**self.context_for([workflow]), "actions": actions, **context}
         return Response(serializer_class(workflow, context=context).data, status_code)
 
-    def context_for(self, page: list[Workflow]) -> dict[str, Any]:
+    def context_for(self, page: Sequence[Workflow]) -> dict[str, Any]:
         ids = [workflow.id for workflow in page]
         counts = enrollment_counts(account_id=self.caller.account_id, workflow_ids=ids)
         return {**self.get_serializer_context(), "enrollment_counts": counts}
