@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.errors import InvalidFilter
 from accounts.api.filters import check_parameters
 from accounts.api.pagination import (
     DEFAULT_LIMIT,
@@ -19,6 +18,7 @@ from accounts.api.pagination import (
     CursorItemsPagination,
     whole_number,
 )
+from accounts.api.refusals import InvalidFilter
 from accounts.api.serializers import StrictSerializer
 from accounts.api.views import AccountViewSet
 from accounts.problems import Problem

@@ -19,10 +19,17 @@ from workflows.api.actions import ActionViewSet
 from workflows.api.consents import ContactConsentViewSet
 from workflows.api.contacts import ContactViewSet
 from workflows.api.custom_fields import CustomFieldViewSet
-from workflows.api.executions import ExecutionViewSet, LogViewSet
+from workflows.api.executions import (
+    ContactExecutionViewSet,
+    EnrollmentViewSet,
+    ExecutionViewSet,
+    LogViewSet,
+    WorkflowExecutionViewSet,
+)
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
+from workflows.api.timeline import TimelineViewSet
 from workflows.api.trigger_types import TriggerTypeViewSet
 from workflows.api.triggers import TriggerViewSet
 from workflows.api.workflows import WorkflowViewSet
@@ -47,6 +54,8 @@ router.register("workflows", WorkflowViewSet, basename="workflow")
 workflow_parts = below("workflows", "workflow")
 workflow_parts.register("actions", ActionViewSet, basename="action")
 workflow_parts.register("triggers", TriggerViewSet, basename="trigger")
+workflow_parts.register("execute", EnrollmentViewSet, basename="enrollment")
+workflow_parts.register("executions", WorkflowExecutionViewSet, basename="workflow-execution")
 
 router.register("action-types", ActionTypeViewSet, basename="action-type")
 router.register("trigger-types", TriggerTypeViewSet, basename="trigger-type")
@@ -61,6 +70,8 @@ contact_parts.register("tags", ContactTagViewSet, basename="contact-tag")
 contact_parts.register("notes", ContactNoteViewSet, basename="contact-note")
 contact_parts.register("tasks", ContactTaskViewSet, basename="contact-task")
 contact_parts.register("consents", ContactConsentViewSet, basename="contact-consent")
+contact_parts.register("executions", ContactExecutionViewSet, basename="contact-execution")
+contact_parts.register("timeline", TimelineViewSet, basename="contact-timeline")
 router.register("tags", TagViewSet, basename="tag")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
