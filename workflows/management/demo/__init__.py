@@ -1,0 +1,1 @@
+"""The demo account: what `manage.py seed_demo` fills it with."""

@@ -1,0 +1,108 @@
+"""The demo account's workflows, built through the same functions as anybody's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from accounts.actors import Actor
+from workflows.authoring.chain import add_action
+from workflows.authoring.workflows import create_workflow
+from workflows.models import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action of a demo workflow."""
+
+    action_type: str
+    config: Mapping[str, Any]
+    name: str = ""
+    on_error: str = "stop"
+
+
+NEW_LEAD_WELCOME = "New lead welcome"
+DORMANT_CUSTOMER_REVIEW = "Dormant customer review"
+OFFICE_HOURS = {
+    "resume_days": ["monday", "tuesday", "wednesday", "thursday", "friday"],
+    "resume_between": {"start": "09:00", "end": "17:00"},
+    "timezone_mode": "contact",
+}
+
+WORKFLOWS: Mapping[str, tuple[str, Sequence[Step]]] = {
+    NEW_LEAD_WELCOME: (
+        "Greets new leads, gives their owner a call to make and follows up in the lead's office hours.",
+        (
+            Step("add_tag", {"tag_name": "Welcomed", "tag_color": "#2F80ED"}, "Mark as welcomed"),
+            Step(
+                "add_note",
+                {
+                    "content": "{{ contact.first_name | default: 'A new lead' }} came in through "
+                    "{{ trigger.channel | default: 'an unknown channel' }}.",
+                    "note_type": "workflow",
+                },
+                "Write down where the lead came from",
+            ),
+            Step(
+                "create_task",
+                {
+                    "title": "Call {{ contact.name | default: contact.email | truncate: 150 }}",
+                    "description": "Plan: {{ contact.custom_fields.plan | default: 'not known' }}",
+                    "due_date_offset": {"days": 1},
+                    "priority": "high",
+                },
+                "Let the owner call",
+            ),
+            Step("wait_time", {"duration": 1, "unit": "days", **OFFICE_HOURS}, "Wait a day, then for office hours"),
+            Step(
+                "update_contact",
+                {"field_updates": [{"field": "custom_fields.seats", "value": "{{ trigger.seats | default: 1 }}"}]},
+                "Store the seats asked for",
+            ),
+            Step("wait_time", {"duration": 3, "unit": "days"}, "Wait three days"),
+            Step("add_tag", {"tag_name": "Follow up"}, "Mark for follow-up"),
+            Step("remove_tag", {"tag_name": "Lead"}, "No longer a new lead"),
+        ),
+    ),
+    DORMANT_CUSTOMER_REVIEW: (
+        "Has somebody look at customers who have not ordered for half a year.",
+        (
+            Step("add_tag", {"tag_name": "In review"}),
+            Step(
+                "create_task",
+                {
+                    "title": "Review {{ contact.name | default: contact.email | truncate: 150 }}",
+                    "description": "Last order: {{ contact.custom_fields.last_order_at | default: 'never' }}",
+                    "due_date_offset": {"days": 7},
+                },
+            ),
+            Step("wait_time", {"duration": 2, "unit": "weeks", **OFFICE_HOURS}),
+            Step("add_note", {"content": "Two weeks in review.", "note_type": "workflow"}, on_error="continue"),
+            Step("remove_tag", {"tag_name": "In review"}),
+            Step("end_workflow", {"reason": "Reviewed"}),
+        ),
+    ),
+}
+
+
+def add_workflows(*, account_id: UUID, actor: Actor) -> list[Workflow]:
+    """Make the demo workflows that are missing, as drafts, and return the new ones."""
+    names = Workflow.objects.for_account(account_id).present().values_list("name", flat=True)
+    missing = WORKFLOWS.keys() - set(names)
+    return [_build(account_id, actor, name) for name in WORKFLOWS if name in missing]
+
+
+def _build(account_id: UUID, actor: Actor, name: str) -> Workflow:
+    description, steps = WORKFLOWS[name]
+    workflow = create_workflow(account_id=account_id, actor=actor, name=name, description=description)
+    for step in steps:
+        add_action(
+            account_id=account_id,
+            actor=actor,
+            workflow_id=workflow.id,
+            action_type=step.action_type,
+            action_config=step.config,
+            name=step.name,
+            on_error=step.on_error,
+        )
+    return workflow
