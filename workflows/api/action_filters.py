@@ -5,8 +5,8 @@ from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter
 
-from accounts.api.refusals import InvalidFilter
 from accounts.api.identifiers import parse_uuid
+from accounts.api.refusals import InvalidFilter
 from accounts.problems import Problem
 from workflows.actions.base import Category
 from workflows.actions.registry import registry

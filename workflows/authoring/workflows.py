@@ -182,7 +182,7 @@ def free_name(source: Workflow) -> str:
     taken = set(
         Workflow.objects.for_account(source.account_id)
         .present()
-        .alias(folded_name=Lower("name"))
+        .annotate(folded_name=Lower("name"))
         .values_list("folded_name", flat=True)
     )
     suffix, number = " copy", 1
