@@ -40,6 +40,11 @@ class Handler(ExceptionHandler):
     def should_not_handle(self, exc: Exception) -> bool:
         return False  # one shape in debug mode too; the log has the traceback
 
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """Report bugs; that the database was away is in the log already."""
+        if not isinstance(exc, DatabaseUnavailable):
+            super().report_exception(exc, response)
+
     def format_exception(self, exc: exceptions.APIException) -> dict[str, Any]:
         return Formatter(exc, self.context, self.exc).run()
 

@@ -141,6 +141,11 @@ class AccountRelatedField(serializers.RelatedField):
     def use_pk_only_optimization(self) -> bool:
         return True
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data == "":
+            self.fail("invalid")  # DRF would take it for null
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> Model:
         identifier = parse_uuid(data)
         if identifier is None:

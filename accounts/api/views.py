@@ -61,15 +61,12 @@ class AccountViewSet(GenericViewSet):
         """Return what every changing service wants to know of the caller: `account_id` and `actor`."""
         return {"account_id": self.caller.account_id, "actor": self.caller.actor}
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        accept_chunked_body(request)
-        return super().initialize_request(request, *args, **kwargs)
-
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if self.parent_queryset is not None:
             self.parent = self.find(self.parent_queryset.all(), self.kwargs[self.parent_kwarg])
         if request.method not in SAFE_METHODS:
+            accept_chunked_body(request._request)  # noqa: SLF001 - DRF has no other way to it
             request.data  # noqa: B018 - a body that cannot be read is refused even where none is needed
 
     def find(self, queryset: QuerySet[Any], identifier: Any) -> Any:

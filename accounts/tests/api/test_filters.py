@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Account, Role
+from accounts.tests.factories import MembershipFactory, TeamFactory, UserFactory
+
+
+def errors(response: Any) -> list[dict[str, str]]:
+    assert response.status_code == 400
+    return response.json()["errors"]
+
+
+class TestFilters:
+    def test_narrow_the_list(self, api: APIClient, account: Account) -> None:
+        MembershipFactory(account=account, role=Role.VIEWER)
+        left = MembershipFactory(account=account, role=Role.VIEWER, is_active=False)
+        body = api.get("/api/v1/members?role=viewer&is_active=false").json()
+        assert [member["id"] for member in body["items"]] == [str(left.id)]
+
+    @pytest.mark.parametrize(
+        ("query", "attr", "detail"),
+        [
+            ("rol=viewer", "rol", "There is no parameter rol; did you mean role?"),
+            ("role=king", "role", "role: Select a valid choice. king is not one of the available choices."),
+            ("is_active=yes", "is_active", "is_active: Must be true or false."),
+            ("is_active=%00", "is_active", "is_active must not contain the NUL character."),
+            ("ordering=password", "ordering", "ordering by password is not offered; use created_at, role, with - in"),
+            ("search=" + "x" * 201, "search", "search must have at most 200 characters."),
+        ],
+    )
+    def test_refuse_what_cannot_be_used(self, query: str, attr: str, detail: str, api: APIClient) -> None:
+        (error,) = errors(api.get(f"/api/v1/members?{query}"))
+        assert (error["code"], error["attr"]) == ("invalid_filter", attr)
+        assert error["detail"].startswith(detail)
+
+    def test_name_what_is_known_when_nothing_is_similar(self, api: APIClient) -> None:
+        (error,) = errors(api.get("/api/v1/teams?zzz=1"))
+        assert error["detail"] == "There is no parameter zzz; known are limit, offset, ordering, search."
+
+    def test_are_unknown_where_there_is_no_list(self, api: APIClient, account: Account) -> None:
+        (error,) = errors(api.get(f"/api/v1/teams/{TeamFactory(account=account).id}?limit=1"))
+        assert error["detail"] == "There is no parameter limit; known are none."
+
+    def test_refuse_more_parameters_than_anybody_needs(self, api: APIClient) -> None:
+        (error,) = errors(api.get("/api/v1/teams?" + "&".join(f"a{number}=1" for number in range(2000))))
+        assert error["code"] == "invalid"
+
+
+class TestSearch:
+    def test_looks_into_the_listed_fields(self, api: APIClient, account: Account) -> None:
+        found = MembershipFactory(account=account, user=UserFactory(name="Zoë Ångström", email="zoe@example.com"))
+        for term in ("zoë", "ZOE@", "ångström zoe"):
+            body = api.get("/api/v1/members", {"search": term}).json()
+            assert [member["id"] for member in body["items"]] == [str(found.id)], term
+
+
+class TestOrdering:
+    def test_follows_the_listed_fields(self, api: APIClient, account: Account) -> None:
+        for name in ("B", "C", "A"):
+            TeamFactory(account=account, name=name)
+
+        def names(ordering: str) -> list[str]:
+            return [team["name"] for team in api.get("/api/v1/teams", {"ordering": ordering}).json()["items"]]
+
+        assert names("name") == ["A", "B", "C"]
+        assert names("-name") == ["C", "B", "A"]
+        assert names("created_at") == ["B", "C", "A"]
+        assert names("-created_at,name") == ["A", "C", "B"]
