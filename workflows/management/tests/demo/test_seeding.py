@@ -1,0 +1,116 @@
+"""The demo account: complete, and never twice."""
+
+from io import StringIO
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from accounts.models import Account, AuditEntry, Membership, Role, Team, User
+from workflows.crm.models import Consent, Contact, ContactIdentity, CustomField, Event, FieldType, Note, Task
+from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
+from workflows.models import ActionExecution, Workflow, WorkflowExecution
+from workflows.tests.factories import ExecutionFactory
+
+pytestmark = pytest.mark.django_db
+
+TABLES = (
+    Account,
+    User,
+    Membership,
+    Contact,
+    ContactIdentity,
+    Note,
+    Task,
+    Event,
+    Consent,
+    WorkflowExecution,
+    AuditEntry,
+)
+
+
+def seed(*arguments):
+    output = StringIO()
+    call_command("seed_demo", *arguments, stdout=output, stderr=StringIO())
+    return UUID(output.getvalue().strip())
+
+
+def sizes():
+    return {table.__name__: table.objects.count() for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def demo(django_db_setup, django_db_blocker):
+    """The seeded demo account, made once for the module and removed behind it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield seed()
+        transaction.set_rollback(True)
+
+
+class TestSeedDemo:
+    def test_makes_an_account_that_one_can_sign_in_to(self, demo):
+        owner = Membership.objects.for_account(demo).get(role=Role.OWNER).user
+        assert owner.email == EMAIL
+        assert owner.check_password(PASSWORD)
+        assert (owner.is_staff, owner.is_superuser) == (True, True)
+
+    def test_gives_it_members_and_a_team(self, demo):
+        roles = dict(Membership.objects.for_account(demo).values_list("user__email", "role"))
+        assert roles == {EMAIL: "owner"} | {email: role.value for email, _, role in COLLEAGUES}
+        assert Team.objects.for_account(demo).get().members.count() == 3
+
+    def test_fills_it_with_contacts_and_their_records(self, demo):
+        contacts = Contact.objects.for_account(demo)
+        assert contacts.count() == 2500
+        assert contacts.exclude(phone="").count() == 700
+        assert contacts.values("timezone").distinct().count() >= 30
+        assert contacts.values("owner").distinct().count() == 4
+        assert Note.objects.for_account(demo).count() > 300
+        assert Task.objects.for_account(demo).count() > 150
+        assert Consent.objects.for_account(demo).filter(state="opt_out").count() > 20
+        assert ContactIdentity.objects.for_account(demo).filter(kind="external").count() > 300
+
+    def test_defines_a_field_of_every_type(self, demo):
+        types = CustomField.objects.for_account(demo).values_list("field_type", flat=True)
+        assert set(types) == set(FieldType.values)
+
+    def test_has_a_workflow_with_contacts_at_several_stages(self, demo):
+        states = dict(Workflow.objects.for_account(demo).values_list("name", "status"))
+        assert states == {"New lead welcome": "active", "Dormant customer review": "draft"}
+        runs = WorkflowExecution.objects.for_account(demo)
+        assert runs.count() == 200
+        assert set(runs.values_list("status", flat=True)) == {"completed", "waiting", "failed"}
+        assert runs.filter(status="waiting").values("current_action_id").distinct().count() == 2
+        assert runs.filter(due_at__isnull=False, lease_id__isnull=False).count() == 0
+
+    def test_leaves_failures_to_look_at(self, demo):
+        failed = ActionExecution.objects.for_account(demo).filter(status="failed")
+        assert set(failed.values_list("action_key", "error_message")) == {
+            ("update_contact", "custom_fields.seats: Give a number such as 12.5.")
+        }
+
+    def test_changes_nothing_the_second_time(self, demo):
+        before = sizes()
+        assert seed() == demo
+        assert sizes() == before
+
+    def test_leaves_a_demo_that_is_there_alone_if_told_so(self, demo):
+        Workflow.objects.for_account(demo).filter(name="Dormant customer review").delete()
+        before = sizes()
+        assert seed("--if-missing") == demo
+        assert sizes() == before
+        assert Workflow.objects.for_account(demo).count() == 1
+
+    def test_puts_back_what_is_missing(self, demo):
+        Workflow.objects.for_account(demo).filter(name="Dormant customer review").delete()
+        seed()
+        assert Workflow.objects.for_account(demo).filter(name="Dormant customer review").count() == 1
+        assert WorkflowExecution.objects.for_account(demo).count() == 200
+
+    def test_touches_no_other_account(self, demo):
+        other = ExecutionFactory(due_at=None)
+        seed()
+        other.refresh_from_db()
+        assert (other.status, other.due_at) == ("queued", None)
+        assert Contact.objects.for_account(other.account_id).count() == 1
