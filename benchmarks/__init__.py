@@ -1,0 +1,1 @@
+"""What the engine and the API are held to, measured: `make bench`."""
