@@ -11,6 +11,22 @@ from django.urls import URLPattern, reverse
 from accounts.models import Account
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
 from workflows.api.urls import urlpatterns
+from workflows.crm.tests.factories import (
+    ContactFactory,
+    ContactTagFactory,
+    CustomFieldFactory,
+    NoteFactory,
+    TagFactory,
+    TaskFactory,
+)
+from workflows.models import Workflow
+from workflows.tests.factories import (
+    ActionFactory,
+    ActiveWorkflowFactory,
+    ExecutionFactory,
+    TriggerFactory,
+    WorkflowFactory,
+)
 
 Ids = Mapping[str, Any]
 
@@ -23,10 +39,59 @@ SHARED: Mapping[str, Ids] = {
 }
 """Paths below which nothing belongs to an account, with a value for each parameter."""
 
+
+def contact_part(name: str, factory: Callable[..., Any]) -> Callable[[Account], Ids]:
+    """Return what makes an object below a contact."""
+
+    def make(account: Account) -> Ids:
+        part = factory(contact=ContactFactory(account=account))
+        return {"contact_id": part.contact_id, name: part.id}
+
+    return make
+
+
+def contact_tag(account: Account) -> Ids:
+    tagged = ContactTagFactory(contact=ContactFactory(account=account))
+    return {"contact_id": tagged.contact_id, "tag_id": tagged.tag_id}
+
+
+def workflow(account: Account) -> Workflow:
+    made: Workflow = WorkflowFactory(account=account, chain=["add_tag", "add_note"])
+    return made
+
+
+def action(account: Account) -> Ids:
+    made = ActionFactory(workflow=WorkflowFactory(account=account))
+    return {"workflow_id": made.workflow_id, "id": made.id}
+
+
+def trigger(account: Account) -> Ids:
+    made = TriggerFactory(workflow=WorkflowFactory(account=account))
+    return {"workflow_id": made.workflow_id, "id": made.id}
+
+
+def execution_id(account: Account) -> Any:
+    return ExecutionFactory(workflow=ActiveWorkflowFactory(account=account), failed=True).id
+
+
 SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "api-keys/{id}": lambda account: {"id": ApiKeyFactory(account=account).id},
+    "contacts/{contact_id}": lambda account: {"contact_id": ContactFactory(account=account).id},
+    "contacts/{contact_id}/notes/{note_id}": contact_part("note_id", NoteFactory),
+    "contacts/{contact_id}/tags/{tag_id}": contact_tag,
+    "contacts/{contact_id}/tasks/{task_id}": contact_part("task_id", TaskFactory),
+    "contacts/{id}": lambda account: {"id": ContactFactory(account=account).id},
+    "custom-fields/{id}": lambda account: {"id": CustomFieldFactory(account=account).id},
+    "executions/{execution_id}": lambda account: {"execution_id": execution_id(account)},
+    "executions/{id}": lambda account: {"id": execution_id(account)},
     "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
+    "tags/{id}": lambda account: {"id": TagFactory(account=account).id},
+    "tasks/{id}": lambda account: {"id": TaskFactory(contact=ContactFactory(account=account)).id},
     "teams/{id}": lambda account: {"id": TeamFactory(account=account).id},
+    "workflows/{id}": lambda account: {"id": workflow(account).id},
+    "workflows/{workflow_id}": lambda account: {"workflow_id": workflow(account).id},
+    "workflows/{workflow_id}/actions/{id}": action,
+    "workflows/{workflow_id}/triggers/{id}": trigger,
 }
 """How to make the objects that a path names, by the path up to its last parameter."""
 
