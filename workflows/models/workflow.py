@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from django.core.validators import MinLengthValidator, RegexValidator
+from django.core.validators import MaxLengthValidator, MinLengthValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -43,7 +43,12 @@ class Workflow(AccountRow):
         ],
         help_text="3–100 letters, digits, spaces, - and _; unique in the account whatever the case.",
     )
-    description = models.TextField(max_length=2000, blank=True, help_text="For people; ≤ 2000 characters.")
+    description = models.TextField(
+        max_length=2000,
+        validators=[MaxLengthValidator(2000)],
+        blank=True,
+        help_text="For people; ≤ 2000 characters.",
+    )
     status = models.CharField(max_length=8, choices=WorkflowStatus.choices, default=WorkflowStatus.DRAFT)
     revision = models.PositiveIntegerField(default=1, help_text="Counts every change; the ETag of the order.")
     version = models.PositiveIntegerField(default=0, help_text="Number of the latest version; 0: never activated.")
