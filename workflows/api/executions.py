@@ -1,9 +1,8 @@
 """Contacts on their way through workflows: enroll, look, cancel, retry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -29,8 +28,8 @@ class ExecutionList(ListMixin, AccountViewSet):
     pagination_class = CursorItemsPagination
     filterset_class = ExecutionFilter
 
-    def paginate_queryset(self, queryset: QuerySet[WorkflowExecution]) -> Sequence[WorkflowExecution]:
-        return with_progress(super().paginate_queryset(queryset))
+    def paginate_queryset(self, queryset: Any) -> Any:
+        return with_progress(super().paginate_queryset(queryset) or [])
 
 
 class ExecutionViewSet(RetrieveMixin, ExecutionList):

@@ -25,6 +25,7 @@ from accounts.problems import Problem
 from workflows.analytics.timeline import Entry, EntryKind, Place, timeline
 from workflows.api.execution_serializers import LogSerializer
 from workflows.crm.models import Contact, Event, Note
+from workflows.models import ActionExecution
 
 
 class TimelinePagination(CursorItemsPagination):
@@ -97,15 +98,15 @@ class EntrySerializer(StrictSerializer):
 
     @extend_schema_field(EventSerializer(allow_null=True))
     def get_event(self, entry: Entry) -> dict[str, Any] | None:
-        return EventSerializer(entry.record).data if entry.kind == EntryKind.EVENT else None
+        return EventSerializer(entry.record).data if isinstance(entry.record, Event) else None
 
     @extend_schema_field(LogSerializer(allow_null=True))
     def get_step(self, entry: Entry) -> dict[str, Any] | None:
-        return LogSerializer(entry.record).data if entry.kind == EntryKind.STEP else None
+        return LogSerializer(entry.record).data if isinstance(entry.record, ActionExecution) else None
 
     @extend_schema_field(TimelineNoteSerializer(allow_null=True))
     def get_note(self, entry: Entry) -> dict[str, Any] | None:
-        return TimelineNoteSerializer(entry.record).data if entry.kind == EntryKind.NOTE else None
+        return TimelineNoteSerializer(entry.record).data if isinstance(entry.record, Note) else None
 
 
 class TimelineViewSet(AccountViewSet):
@@ -119,5 +120,7 @@ class TimelineViewSet(AccountViewSet):
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         check_parameters(request, self)
-        entries = self.paginator.paginate_entries(request, account_id=self.caller.account_id, contact_id=self.parent.id)
-        return self.paginator.get_paginated_response(self.get_serializer(entries, many=True).data)
+        pages = self.paginator
+        assert isinstance(pages, TimelinePagination)
+        entries = pages.paginate_entries(request, account_id=self.caller.account_id, contact_id=self.parent.id)
+        return pages.get_paginated_response(self.get_serializer(entries, many=True).data)

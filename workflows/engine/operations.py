@@ -44,7 +44,7 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
         )
     before = _facts(execution)
     if execution.waiting_log_id:
-        _skip_wait(execution, reason="cancelled", now=now)
+        _skip_wait(execution, execution.waiting_log_id, now)
     _save(
         execution,
         status=ExecutionStatus.CANCELLED,
@@ -153,13 +153,13 @@ def already_enrolled() -> Conflict:
     )
 
 
-def _skip_wait(execution: WorkflowExecution, *, reason: str, now: datetime) -> None:
-    row = ActionExecution.objects.for_account(execution.account_id).get(id=execution.waiting_log_id)
+def _skip_wait(execution: WorkflowExecution, log_id: UUID, now: datetime) -> None:
+    row = ActionExecution.objects.for_account(execution.account_id).get(id=log_id)
     ActionExecution.objects.for_account(execution.account_id).filter(id=row.id).update(
         status=ActionExecutionStatus.SKIPPED,
         completed_at=now,
         duration_ms=max(0, int((now - (row.started_at or now)).total_seconds() * 1000)),
-        result_data={**row.result_data, "reason": reason},
+        result_data={**row.result_data, "reason": "cancelled"},
     )
 
 

@@ -1,6 +1,5 @@
 """How far executions have come through the steps of their version."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workflows.engine.plans import Plan, plans_of
@@ -16,7 +15,7 @@ class Progress:
     percent: int
 
 
-def with_progress(executions: Sequence[WorkflowExecution]) -> Sequence[WorkflowExecution]:
+def with_progress(executions: list[WorkflowExecution]) -> list[WorkflowExecution]:
     """Give each execution its `progress`; at most one query, for versions that this process has not met yet."""
     plans = plans_of([execution.version_id for execution in executions])
     for execution in executions:

@@ -166,7 +166,7 @@ class ExecutionFactory(DjangoModelFactory[WorkflowExecution]):
     def log(execution: WorkflowExecution, create: bool, extracted: Any, **_: Any) -> None:  # noqa: N805
         if execution.status == ExecutionStatus.WAITING:
             row = ActionExecutionFactory(workflow_execution=execution, status=ActionExecutionStatus.WAITING)
-            execution.waiting_log_id = row.id
+            execution.waiting_log_id = row.id  # type: ignore[attr-defined]  # untyped library
             execution.save(update_fields=["waiting_log_id"])
         elif execution.status == ExecutionStatus.FAILED:
             ActionExecutionFactory(
