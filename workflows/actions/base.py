@@ -29,6 +29,10 @@ class Category(enum.StrEnum):
     MEMBERSHIP = "membership"
     FLOW = "flow"
 
+    @property
+    def label(self) -> str:
+        return "CRM" if self is Category.CRM else self.value.capitalize()
+
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:

@@ -29,7 +29,7 @@ class ActionTypeSerializer(serializers.Serializer[ActionType]):
 
     slug = serializers.CharField(help_text="Its name, as `action_type`.")
     category = serializers.ChoiceField(choices=list(Category), help_text="Where a palette lists it.")
-    label = serializers.CharField(help_text="Its name for people.")
+    label = serializers.CharField(help_text="Its name for people.")  # type: ignore[assignment]
     description = serializers.CharField(help_text="What it does (Markdown).")
     icon = serializers.CharField(help_text="A Material Symbols name.")
     schema = serializers.SerializerMethodField(help_text="JSON Schema of `action_config`.")

@@ -26,7 +26,7 @@ class KindViewSet(AccountViewSet):
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         check_parameters(request, self)
-        page = self.paginate_queryset(self.kinds())  # type: ignore[arg-type]
+        page = self.paginate_queryset(self.kinds())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:

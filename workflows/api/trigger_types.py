@@ -18,7 +18,7 @@ class TriggerTypeSerializer(serializers.Serializer[TriggerType]):
     """A kind of trigger."""
 
     slug = serializers.CharField(help_text="Its name, as `trigger_type`.")
-    label = serializers.CharField(help_text="Its name for people.")
+    label = serializers.CharField(help_text="Its name for people.")  # type: ignore[assignment]
     description = serializers.CharField(help_text="When it enrolls (Markdown).")
     icon = serializers.CharField(help_text="A Material Symbols name.")
     event_type = serializers.CharField(allow_null=True, help_text="The event it waits for; null: none.")

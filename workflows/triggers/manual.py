@@ -6,7 +6,7 @@ from workflows.triggers.registry import registry
 
 @registry.register
 class Manual(TriggerType):
-    """Contacts are enrolled by people, by the API (`POST /workflows/{id}/execute`) and by commands; no event does it."""
+    """Contacts are enrolled by people, by the API (`POST /workflows/{id}/execute`) and by commands, never by events."""
 
     slug = "manual"
     label = "By hand"

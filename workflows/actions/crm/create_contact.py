@@ -25,6 +25,7 @@ from workflows.crm.services.contacts import ContactDraft, DuplicateHandling, Ups
 LIMITS = {"first_name": 100, "last_name": 100, "email": 254, "phone": 100}
 VALUE_LIMIT = 5000
 CUSTOM_PREFIX = "custom_fields."
+HANDLINGS = ("update", "skip", "create_duplicate")
 FOUND = {
     DuplicateHandling.UPDATE: "Duplicate found - updated existing",
     DuplicateHandling.SKIP: "Duplicate found - skipped",
@@ -54,7 +55,7 @@ class CreateContact(SetBasedAction[ContactDraft]):
         "created": "Whether it is new.",
         "message": "What was done, in words.",
     }
-    events = ("contact_created", "contact_updated", "tag_added")
+    events = ("contact_created", "contact_updated", "custom_field_changed", "tag_added")
 
     class Config(ActionConfig):
         first_name = TemplateField(
@@ -85,7 +86,7 @@ class CreateContact(SetBasedAction[ContactDraft]):
             help_text="Tags that the contact gets, ≤ 50; missing ones are made.",
         )
         duplicate_handling = ChoiceField(
-            [handling.value for handling in DuplicateHandling],
+            HANDLINGS,
             default=DuplicateHandling.UPDATE.value,
             help_text="When the address belongs to a contact: change that one, leave it alone, or create another one "
             "that shows the address without being found by it.",

@@ -104,7 +104,11 @@ class UpdateContact(SetBasedAction[Draft]):
             }
             if errors:
                 raise ValidationError({"field_updates": errors})
-            return attrs | {"field_updates": updates}
+            return attrs | {
+                "field_updates": [
+                    as_options(update, update.get("mode", attrs["update_mode"]), custom_fields) for update in updates
+                ]
+            }
 
     def prepare(self, step: Step, config: Mapping[str, Any]) -> Draft:
         values: dict[str, Any] = {}
@@ -143,6 +147,13 @@ def wrong_mode(name: str, mode: str, custom_fields: Mapping[str, CustomField]) -
     return None
 
 
+def as_options(update: dict[str, Any], mode: str, custom_fields: Mapping[str, CustomField]) -> dict[str, Any]:
+    """Return the update with a text that is appended to a multi_select as a list of one option."""
+    field = custom_fields.get(update["field"].removeprefix(CUSTOM_PREFIX))
+    is_option = mode == "append" and field is not None and field.field_type == FieldType.MULTI_SELECT
+    return update | {"value": [update["value"]]} if is_option and isinstance(update["value"], str) else update
+
+
 def present_value(contact: ContactCopy, name: str) -> Any:
     if name.startswith(CUSTOM_PREFIX):
         return contact.custom_fields.get(name.removeprefix(CUSTOM_PREFIX))
@@ -154,8 +165,8 @@ def combined(mode: str, before: Any, value: Any, *, field: str) -> Any:
     if mode == "set" or (mode == "append" and before in (None, "")):
         return value
     if mode == "append":
-        if isinstance(before, list):
-            return [*before, *(value if isinstance(value, list) else [value] if value not in (None, "") else [])]
+        if isinstance(value, list):
+            return [*(before if isinstance(before, list) else [before]), *value]
         return f"{before}{value if isinstance(value, str) else '' if value is None else json.dumps(value)}"
     return number(before, field=field) + number(value, field=field)
 

@@ -85,12 +85,12 @@ class WaitTime(ActionType):
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:
         earliest = steps.now + steps.config["duration"] * UNITS[steps.config["unit"]]
         window = window_of(steps.config)
-        ends: dict[str, Outcome] = {}
+        ends: dict[ZoneInfo, Outcome] = {}
         outcomes = []
         for step in steps:
             zone = zone_of(step, steps.config["timezone_mode"])
             if zone not in ends:
-                ends[zone] = outcome(next_open(earliest, ZoneInfo(zone), window))
+                ends[zone] = outcome(next_open(earliest, zone, window))
             outcomes.append(ends[zone])
         return outcomes
 
@@ -116,11 +116,15 @@ def window_of(config: Mapping[str, Any]) -> Window:
     )
 
 
-def zone_of(step: Step, mode: str) -> str:
+def zone_of(step: Step, mode: str) -> ZoneInfo:
     assert step.batch is not None
-    if mode == "utc":
-        return "UTC"
-    return (mode == "contact" and step.contact.timezone) or step.batch.workflow.timezone
+    names = {"utc": ["UTC"], "contact": [step.contact.timezone]}.get(mode, [])
+    for name in (*names, step.batch.workflow.timezone):
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError):  # unknown, or not known any more
+            continue
+    return ZoneInfo("UTC")
 
 
 def outcome(until: datetime | None) -> Outcome:
