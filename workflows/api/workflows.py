@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import django_filters
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -27,7 +28,19 @@ from workflows.api.workflow_serializers import (
 )
 from workflows.authoring import publishing, validation, workflows
 from workflows.authoring.chain import list_actions
-from workflows.models import Workflow, WorkflowStatus
+from workflows.models import Action, Workflow, WorkflowStatus
+
+
+ACTIONS_COUNT = Coalesce(
+    Subquery(
+        Action.objects.filter(workflow=OuterRef("pk"))
+        .order_by()
+        .values("workflow")
+        .annotate(Count("pk"))
+        .values("pk__count")
+    ),
+    0,
+)
 
 
 class WorkflowFilter(django_filters.FilterSet):
@@ -41,7 +54,7 @@ class WorkflowFilter(django_filters.FilterSet):
 class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AuthoringViewSet):
     """Workflows of the account, newest first."""
 
-    queryset = Workflow.objects.present().annotate(actions_count=Count("actions"))
+    queryset = Workflow.objects.present().annotate(actions_count=ACTIONS_COUNT)
     serializer_class = WorkflowDetailSerializer
     input_serializer_class = WorkflowInput
     filterset_class = WorkflowFilter
