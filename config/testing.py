@@ -31,6 +31,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the project's fixtures: only now is Django set up, which they import."""
     config.pluginmanager.import_plugin("accounts.tests.fixtures")
+    config.pluginmanager.import_plugin("workflows.messaging.tests.fixtures")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -47,6 +48,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     finally:
         if needs_server(session.config):
             Server(Path(os.environ["DATA_DIR"]), THROWAWAY).stop()
+
+
+def pytest_unconfigure() -> None:
+    if _folder_lock is not None:
+        _folder_lock.close()
 
 
 def owns_the_run() -> bool:

@@ -149,8 +149,10 @@ class Server:
             return
         prefix = command_prefix(cluster)
         for abandoned in self.layout.data_dir.glob("initdb-*"):
-            shutil.rmtree(abandoned)
-        with tempfile.TemporaryDirectory(prefix="initdb-", dir=self.layout.data_dir) as folder:
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix="initdb-", dir=self.layout.data_dir, ignore_cleanup_errors=True
+        ) as folder:
             fresh = Path(folder) / "postgres"
             arguments = [
                 f"--pgdata={fresh}",

@@ -9,23 +9,22 @@ import socket
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.actors import Actor
 from config.postgres import DatabaseError, Server, uses_embedded_server
 from config.supervision import Supervisor
+from workflows.management.demo.seeding import EMAIL, PASSWORD, find_demo, seed_demo
 
-DEMO_EMAIL = "demo@followthrough.test"
-DEMO_PASSWORD = "followthrough-demo"  # noqa: S105 - printed on purpose, and local only
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.5
@@ -33,6 +32,30 @@ POLL_SECONDS = 0.5
 
 class Stopped(BaseException):
     """Somebody asked the server to end; not an error."""
+
+
+class End:
+    """Whether somebody asked for the end.
+
+    The first Ctrl-C, SIGTERM or hang-up raises Stopped wherever we are; later ones change nothing.
+    Python drops an exception that a signal raises inside a destructor or a fork hook, hence `check()` in the loop.
+    """
+
+    def __init__(self) -> None:
+        self.is_asked_for = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+                signal.signal(number, self.ask)
+
+    def ask(self, signal_number: int, frame: FrameType | None) -> None:
+        if not self.is_asked_for:
+            self.is_asked_for = True
+            raise Stopped
+
+    def check(self) -> None:
+        """Raise Stopped when the end was asked for."""
+        if self.is_asked_for:
+            raise Stopped
 
 
 class Command(BaseCommand):
@@ -54,10 +77,11 @@ class Command(BaseCommand):
         server = Server(data_dir) if uses_embedded_server() else None
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
         supervisor = Supervisor(data_dir, settings.BASE_DIR, environment)
-        with self.only_one(data_dir), ending_on_signals(), contextlib.ExitStack() as at_the_end:
+        with self.only_one(data_dir), contextlib.ExitStack() as at_the_end:
             if server is not None:
                 at_the_end.callback(self.stop_database, server)
             at_the_end.callback(supervisor.stop)
+            end = End()
             try:
                 if supervisor.end_predecessors_children():
                     self.say("Ended what the last run left behind.")
@@ -65,11 +89,13 @@ class Command(BaseCommand):
                 self.prepare(server)
                 supervisor.start("web server", gunicorn(port))
                 supervisor.start("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"])
-                self.watch(supervisor, server, port, started_at)
+                self.watch(end, supervisor, server, lambda: self.announce(port, started_at))
             except Stopped:
                 self.say("\nStopping…")
             except (DatabaseError, PermissionError) as error:
                 raise CommandError(str(error)) from error
+            finally:
+                end.is_asked_for = True
         self.say("Stopped.")
 
     @contextlib.contextmanager
@@ -91,24 +117,22 @@ class Command(BaseCommand):
             self.say("Applying migrations…")
             call_command("migrate", interactive=False, verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        if "seed_demo" in get_commands() and not demo_exists():
+        if find_demo() is None:
             self.say("Making the demo account…")
-            call_command("seed_demo")
+            seed_demo(actor=Actor(label="manage.py serve"))
         connection.close()
 
-    def watch(self, supervisor: Supervisor, server: Server | None, port: int, started_at: float) -> None:
-        """Restart what dies until we are told to end; says once when everything is up."""
+    def watch(self, end: End, supervisor: Supervisor, server: Server | None, announce: Callable[[], bool]) -> NoReturn:
+        """Restart what dies until Stopped; calls `announce` until it says that it has."""
         is_announced = False
         while True:
+            end.check()
             if server is not None and server.pid() is None:
                 self.say("The database ended; starting it again.")
                 server.start()
             for line in supervisor.restart_the_dead():
                 self.say(line)
-            if not is_announced:
-                seconds = time.monotonic() - started_at
-                if is_announced := (is_ready(port) or seconds > READY_SECONDS):
-                    self.announce(port, seconds)
+            is_announced = is_announced or announce()
             time.sleep(POLL_SECONDS)
 
     def stop_database(self, server: Server) -> None:
@@ -116,40 +140,31 @@ class Command(BaseCommand):
         if not server.layout.keep_marker.exists():
             server.stop()
 
-    def announce(self, port: int, seconds: float) -> None:
+    def announce(self, port: int, started_at: float) -> bool:
+        """Print the addresses once everything answers, or after a minute; returns whether it was printed."""
+        seconds = time.monotonic() - started_at
+        is_up = is_ready(port)
+        if not is_up and seconds < READY_SECONDS:
+            return False
         address = f"http://{HOST}:{port}"
-        self.say(
-            f"\nFollowthrough is ready after {seconds:.1f} s.\n"
-            f"  Admin     {address}/admin/\n"
-            f"  API       {address}/api/v1/   reference {address}/api/v1/docs/\n"
-            f"  Health    {address}/readyz"
-        )
-        if demo_exists():
-            self.say(f"  Login     {DEMO_EMAIL} / {DEMO_PASSWORD}")
-        connection.close()
-        self.say("  Ctrl-C ends everything; the data stays.\n")
+        state = "is ready" if is_up else "is not ready yet, see Health,"
+        lines = [
+            "",
+            f"Followthrough {state} after {seconds:.1f} s.",
+            f"  Admin     {address}/admin/",
+            f"  API       {address}/api/v1/   reference {address}/api/v1/docs/",
+            f"  Health    {address}/readyz",
+            f"  Login     {EMAIL} / {PASSWORD}",
+            "  Ctrl-C ends everything; the data stays.",
+            "",
+        ]
+        self.say("\n".join(lines))
+        return True
 
     def say(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.stdout.write(text)
             self.stdout.flush()
-
-
-@contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Raise Stopped at the first Ctrl-C, SIGTERM or hang-up; later ones are ignored, as the end is under way."""
-
-    def end(signal_number: int, frame: FrameType | None) -> None:
-        for number in handled:
-            signal.signal(number, signal.SIG_IGN)
-        raise Stopped
-
-    handled = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        handled.append(signal.SIGHUP)
-    for number in handled:
-        signal.signal(number, end)
-    yield
 
 
 def gunicorn(port: int) -> list[str]:
@@ -191,7 +206,3 @@ def is_ready(port: int) -> bool:
         return False
     finally:
         web_server.close()
-
-
-def demo_exists() -> bool:
-    return get_user_model().objects.filter(email=DEMO_EMAIL).exists()
