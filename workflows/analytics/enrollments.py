@@ -27,11 +27,11 @@ def enrollment_counts(*, account_id: UUID, workflow_ids: Iterable[UUID]) -> Mapp
         WorkflowExecution.objects.for_account(account_id)
         .filter(workflow_id__in=list(workflow_ids))
         .order_by()
-        .values("workflow_id")
+        .values_list("workflow_id")
         .annotate(
             total_enrolled=Count("id"),
             currently_active=Count("id", filter=~Q(status__in=ENDED_STATUSES)),
             completed=Count("id", filter=Q(status=ExecutionStatus.COMPLETED)),
         )
     )
-    return {row.pop("workflow_id"): EnrollmentCounts(**row) for row in rows}
+    return {workflow_id: EnrollmentCounts(*counts) for workflow_id, *counts in rows}

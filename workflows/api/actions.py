@@ -1,7 +1,7 @@
 """The actions of a workflow, as a list in order."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -12,15 +12,33 @@ from rest_framework.response import Response
 
 from accounts.api.filters import check_parameters
 from accounts.api.identifiers import parse_uuid
-from accounts.api.pagination import DEFAULT_LIMIT
+from accounts.api.pagination import DEFAULT_LIMIT, ItemsPagination
 from accounts.api.serializers import NoInput
 from accounts.problems import Invalid, Missing, Problem
 from workflows.api.action_filters import FILTER_PARAMETERS, FILTERS, narrowed
 from workflows.api.action_serializers import ActionMove, ActionReorder, ActionSerializer, ActionUpdate, NewAction
 from workflows.api.authoring import PartViewSet
 from workflows.authoring import chain
+from workflows.authoring.action_fields import ActionChanges
 from workflows.authoring.ordering import PlacedAction
 from workflows.models import Action
+
+
+class ActionPagination(ItemsPagination):
+    """A page that says whose actions these are."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.workflow_id = view.parent.id
+        return list(super().paginate_queryset(queryset, request, view))
+
+    def get_paginated_response(self, data: Any, **extra: Any) -> Response:
+        return super().get_paginated_response(data, workflow_id=self.workflow_id, **extra)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["required"].append("workflow_id")
+        page["properties"]["workflow_id"] = {"type": "string", "format": "uuid"}
+        return page
 
 
 class ActionViewSet(PartViewSet):
@@ -30,6 +48,7 @@ class ActionViewSet(PartViewSet):
     serializer_class = ActionSerializer
     input_serializer_classes = {"create": NewAction, "update": ActionUpdate, "partial_update": ActionUpdate}
     filter_backends = ()
+    pagination_class = ActionPagination
     extra_query_parameters = FILTERS
 
     @extend_schema(parameters=FILTER_PARAMETERS)
@@ -37,7 +56,7 @@ class ActionViewSet(PartViewSet):
         check_parameters(request, self)
         page = self.paginate_queryset(narrowed(self.items(), request.query_params))
         serializer = self.get_serializer(page, many=True)
-        return self.paginator.get_paginated_response(serializer.data, workflow_id=self.parent.id)
+        return self.get_paginated_response(serializer.data)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         check_parameters(request, self, is_list=False)
@@ -93,8 +112,9 @@ class ActionViewSet(PartViewSet):
     @action(detail=True, methods=["post"], input_serializer_class=NoInput)
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
         """Put a copy right behind the action; its key is made from its type."""
+        action_id = self.action_id()
         self.validated()
-        copy = chain.duplicate_action(**self.on_behalf(), action_id=self.action_id())
+        copy = chain.duplicate_action(**self.on_behalf(), action_id=action_id)
         return self.answer(copy, status.HTTP_201_CREATED)
 
     @extend_schema(request=ActionMove, responses=ActionSerializer)
@@ -107,13 +127,12 @@ class ActionViewSet(PartViewSet):
         return chain.list_actions(account_id=self.caller.account_id, workflow_id=self.parent.id)
 
     def action_id(self) -> UUID:
-        action_id = parse_uuid(self.kwargs["id"])
-        if action_id is None:
-            raise Missing
-        return action_id
+        """Return the id in the path; an action that is not of this workflow is missing, whatever the body says."""
+        identifier: UUID = self.get_object().id
+        return identifier
 
     def change(self) -> Response:
-        changes = self.validated()
+        changes = cast("ActionChanges", self.validated())
         return self.answer(chain.update_action(**self.on_behalf(), action_id=self.action_id(), changes=changes))
 
 

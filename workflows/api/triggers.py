@@ -1,6 +1,6 @@
 """What enrolls contacts into a workflow."""
 
-from typing import Any
+from typing import Any, cast
 
 from accounts.api.views import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from workflows.api.authoring import PartViewSet
@@ -20,7 +20,8 @@ class TriggerViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destroy
         return triggers.add_trigger(**self.on_behalf(), **data)
 
     def perform_update(self, instance: Trigger, data: dict[str, Any]) -> Trigger:
-        return triggers.update_trigger(**self.on_behalf(), trigger_id=instance.id, changes=data)
+        changes = cast("triggers.TriggerChanges", data)
+        return triggers.update_trigger(**self.on_behalf(), trigger_id=instance.id, changes=changes)
 
     def perform_destroy(self, instance: Trigger) -> None:
         triggers.remove_trigger(**self.on_behalf(), trigger_id=instance.id)

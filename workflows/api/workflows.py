@@ -1,7 +1,7 @@
 """Workflows: made, looked at, changed, led through their states."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import Count, OuterRef, Subquery
@@ -29,7 +29,6 @@ from workflows.api.workflow_serializers import (
 from workflows.authoring import publishing, validation, workflows
 from workflows.authoring.chain import list_actions
 from workflows.models import Action, Workflow, WorkflowStatus
-
 
 ACTIONS_COUNT = Coalesce(
     Subquery(
@@ -63,7 +62,7 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
 
     @extend_schema(responses=WorkflowSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         return self.get_paginated_response(WorkflowSerializer(page, many=True, context=self.context_for(page)).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -75,7 +74,8 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         return self.show(workflow, status.HTTP_201_CREATED)
 
     def perform_update(self, instance: Workflow, data: dict[str, Any]) -> Workflow:
-        return workflows.update_workflow(**self.on_behalf(), workflow_id=instance.id, changes=data)
+        changes = cast("workflows.WorkflowChanges", data)
+        return workflows.update_workflow(**self.on_behalf(), workflow_id=instance.id, changes=changes)
 
     def perform_destroy(self, instance: Workflow) -> None:
         workflows.delete_workflow(**self.on_behalf(), workflow_id=instance.id)
@@ -90,8 +90,11 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         activation = publishing.activate_workflow(
             **self.on_behalf(), workflow_id=self.get_object().id, **self.validated()
         )
-        context = {"contacts_inside": activation.contacts_inside}
-        return self.show(activation.workflow, serializer_class=ActivatedWorkflowSerializer, **context)
+        return self.show(
+            activation.workflow,
+            serializer_class=ActivatedWorkflowSerializer,
+            contacts_inside=activation.contacts_inside,
+        )
 
     @extend_schema(request=NoInput, responses=WorkflowDetailSerializer)
     @action(detail=True, methods=["post"], input_serializer_class=NoInput)

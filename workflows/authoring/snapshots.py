@@ -18,7 +18,7 @@ def definition_of(workflow: Workflow, items: Sequence[PlacedAction], triggers: S
         "triggers": [_trigger(trigger) for trigger in triggers],
         "actions": [_action(item.action) for item in items],
     }
-    return orjson.loads(orjson.dumps(definition))  # type: ignore[no-any-return]
+    return orjson.loads(orjson.dumps(definition))
 
 
 def _trigger(trigger: Trigger) -> dict[str, Any]:

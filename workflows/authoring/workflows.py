@@ -203,7 +203,7 @@ def _assign(workflow: Workflow, changes: WorkflowChanges) -> None:
         problems += field_problems(workflow, ["description"])
     if "owner_id" in changes:
         workflow.owner_id = changes["owner_id"]
-        if not _is_member(workflow.account_id, workflow.owner_id):
+        if not _is_member(workflow.account_id, changes["owner_id"]):
             problems.append(
                 Problem(
                     "user_not_found", "The account has no active member with this id; name one of its members.", "owner"
@@ -230,7 +230,7 @@ def _assign_settings(workflow: Workflow, settings: Mapping[str, Any]) -> list[Pr
     return problems
 
 
-def _is_member(account_id: UUID, user_id: UUID | None) -> bool:
+def _is_member(account_id: UUID, user_id: UUID) -> bool:
     return Membership.objects.for_account(account_id).filter(user_id=user_id, is_active=True).exists()
 
 
