@@ -2,7 +2,7 @@ from workflows.crm.models.consent import Channel, Consent, ConsentState
 from workflows.crm.models.contact import Contact, ContactIdentity, ContactTag, IdentityKind
 from workflows.crm.models.custom_field import CustomField, FieldType
 from workflows.crm.models.event import Event
-from workflows.crm.models.imports import Import, ImportProblem, ImportRow, ImportStatus
+from workflows.crm.models.imports import Import, ImportHandling, ImportProblem, ImportStatus
 from workflows.crm.models.note import Note, NoteType
 from workflows.crm.models.tag import Tag
 from workflows.crm.models.task import Task, TaskPriority, TaskStatus
@@ -19,8 +19,8 @@ __all__ = [
     "FieldType",
     "IdentityKind",
     "Import",
+    "ImportHandling",
     "ImportProblem",
-    "ImportRow",
     "ImportStatus",
     "Note",
     "NoteType",

@@ -20,6 +20,19 @@ def lock_contacts(*, account_id: UUID, contact_ids: Iterable[UUID]) -> dict[UUID
     return _read(account_id, contact_ids, "FOR NO KEY UPDATE")
 
 
+def lock_contact_rows(*, account_id: UUID, contact_ids: Iterable[UUID]) -> None:
+    """Lock the account's contacts like `lock_contacts`, without reading them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT FROM crm_contact
+            WHERE account_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL
+            ORDER BY id FOR NO KEY UPDATE
+            """,
+            [account_id, arrays.ids(contact_ids)],
+        )
+
+
 def read_contacts(*, account_id: UUID, contact_ids: Iterable[UUID]) -> dict[UUID, ContactCopy]:
     """Return the account's present contacts among `contact_ids` without locking them: for previews."""
     return _read(account_id, contact_ids, "")

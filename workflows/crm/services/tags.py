@@ -1,9 +1,10 @@
 """Putting tags on contacts and taking them off."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 import uuid_utils
@@ -28,6 +29,21 @@ class TagChange:
     name: str
     color: str = ""
     cause: Cause = BY_HAND
+
+
+class NamedTag(Protocol):
+    """A tag to make when it is missing."""
+
+    name: str
+    color: str
+
+
+@dataclass(slots=True, eq=False)
+class TagName:
+    """A tag by name, of no color."""
+
+    name: str
+    color: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +176,7 @@ def find_tags(*, account_id: UUID, folded_names: Iterable[str]) -> dict[str, Tag
         return {folded: TagRow(id=tag_id, name=name) for folded, tag_id, name in cursor.fetchall()}
 
 
-def get_or_create_tags(*, account_id: UUID, wanted: dict[str, TagChange], now: datetime) -> dict[str, TagRow]:
+def get_or_create_tags(*, account_id: UUID, wanted: Mapping[str, NamedTag], now: datetime) -> dict[str, TagRow]:
     """Return the tags by folded name, making the missing ones.
 
     New rows are written in the order of folded names, so that batches which make the same tags at once queue up behind
