@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urljoin
 
 import certifi
@@ -58,6 +59,7 @@ HARMLESS_HEADERS = frozenset(
         "webhook-signature",
     }
 )
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
@@ -160,6 +162,7 @@ class Client:
                 connection.close()
 
 
+@cache
 def tls_context() -> ssl.SSLContext:
     """Return a context that accepts certificates of Mozilla's authorities and of those installed on this machine."""
     context = ssl.create_default_context(cafile=certifi.where())
@@ -194,9 +197,12 @@ def _explicit_body(method: str, body: bytes | None) -> bytes | None:
 
 
 def _redirected(target: Target, location: str) -> Target:
+    text = location.encode("latin-1").decode("utf-8", "replace")
     try:
-        text = location.encode("latin-1").decode("utf-8", "replace")
-        following = parse(urljoin(target.url, text))
+        if _SCHEME.match(text):
+            following = parse(text)
+        else:
+            following = parse(f"{target.scheme}:{text}" if text.startswith("//") else urljoin(target.url, text))
     except (OutboundError, ValueError) as error:
         raise NotSent("invalid_config", f"{target.authority} redirects to an address that cannot be used.") from error
     if (target.scheme, following.scheme) == ("https", "http"):

@@ -92,12 +92,10 @@ def _read_head(connection: Connection, target: Target, deadline: Deadline) -> h1
             event = _next_event(connection, deadline)
             if isinstance(event, h11.Response):
                 return event
-            if isinstance(event, h11.ConnectionClosed):
-                raise SentUnknown("network", f"{target.authority} closed the connection without an answer.")
     except TimeoutError as error:
         raise SentUnknown("timeout", f"{target.authority} did not answer in time.") from error
     except OSError as error:
-        raise SentUnknown("network", f"{target.authority} broke the connection off without an answer.") from error
+        raise SentUnknown("network", f"{target.authority} closed the connection without an answer.") from error
     except h11.RemoteProtocolError as error:
         raise SentUnknown("network", f"{target.authority} did not answer in HTTP ({error}).") from error
     raise SentUnknown("network", f"{target.authority} sent only interim answers.")
@@ -106,7 +104,10 @@ def _read_head(connection: Connection, target: Target, deadline: Deadline) -> h1
 def _next_event(connection: Connection, deadline: Deadline) -> h11.Event | type[h11.PAUSED]:
     deadline.remaining()
     while (event := connection.http.next_event()) is h11.NEED_DATA:
-        connection.http.receive_data(connection.receive(READ_BYTES, deadline))
+        data = connection.receive(READ_BYTES, deadline)
+        if not data and connection.http.their_state is h11.SEND_RESPONSE:
+            raise ConnectionResetError
+        connection.http.receive_data(data)
     return event  # type: ignore[return-value]
 
 

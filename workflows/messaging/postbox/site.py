@@ -1,0 +1,183 @@
+"""The postbox's own addresses: the ledger and control API in JSON, and the pages."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from workflows.messaging.postbox.ledger import FILTERS, Entry, Ledger
+from workflows.messaging.postbox.pages import Page, Pages
+from workflows.messaging.postbox.rules import BadRule, RuleBook, read_rule
+from workflows.messaging.postbox.wire import Request
+
+LOCAL_HOSTS = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+MAXIMUM_LIMIT = 100_000
+DEFAULT_LIMIT = 100
+
+
+class BadQuery(ValueError):
+    """A parameter cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the site."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[..., Reply]
+
+
+class Site:
+    """Answers the postbox's own addresses; everything else is a webhook."""
+
+    def __init__(self, ledger: Ledger, rules: RuleBook) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._pages = Pages(ledger, rules)
+        self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
+            (method, re.compile(pattern), handler)
+            for method, pattern, handler in (
+                ("GET", "/ledger", self._list),
+                ("DELETE", "/ledger", self._clear),
+                ("GET", "/ledger/counts", self._counts),
+                ("GET", "/ledger/keys", self._keys),
+                ("GET", r"/ledger/(\d{1,18})", self._one),
+                ("GET", "/control/rules", self._list_rules),
+                ("POST", "/control/rules", self._add_rule),
+                ("DELETE", "/control/rules", self._clear_rules),
+                ("DELETE", r"/control/rules/(\d{1,18})", self._remove_rule),
+                ("GET", "/", self._page(self._pages.home)),
+                ("GET", "/mails", self._page(self._pages.mails)),
+                ("GET", r"/mails/(\d{1,18})", self._page(self._pages.mail)),
+                ("GET", r"/mails/(\d{1,18})/(html|source)", self._page(self._pages.mail_part)),
+                ("GET", r"/mails/(\d{1,18})/parts/(\d{1,4})", self._page(self._pages.attachment)),
+                ("GET", "/requests", self._page(self._pages.requests)),
+                ("GET", r"/requests/(\d{1,18})", self._page(self._pages.request)),
+                ("GET", r"/requests/(\d{1,18})/body", self._page(self._pages.request_body)),
+                ("GET", "/rules", self._page(self._pages.rules)),
+                ("GET", r"/static/(postbox\.(?:css|js)|icon\.svg)", self._page(self._pages.static)),
+            )
+        ]
+
+    def answer(self, request: Request) -> Reply | None:
+        """Answer one of our own addresses; None when the request is not for the site.
+
+        Only under a local name: a page elsewhere that has its own name resolved to this machine gets nowhere.
+        """
+        if not LOCAL_HOSTS.fullmatch(request.host):
+            return None
+        for method, pattern, handler in self._routes:
+            if method == request.method and (match := pattern.fullmatch(request.path)):
+                try:
+                    return handler(request, *match.groups())
+                except (BadQuery, BadRule) as error:
+                    return _json({"error": str(error)}, status=400)
+        return None
+
+    def _page(self, make: Callable[..., Page]) -> Handler:
+        def handler(request: Request, *parts: str) -> Reply:
+            page = make(request.query, *parts)
+            return Reply(page.status, page.body, page.headers)
+
+        return handler
+
+    def _list(self, request: Request) -> Reply:
+        filters, rest = _split(request.query, {"limit", "order", "bodies"})
+        limit = _limit(rest)
+        entries = self._ledger.find(filters, limit=limit, oldest_first=rest.get("order") == "oldest")
+        with_bodies = rest.get("bodies") != "false"
+        total = self._ledger.counts(filters)["total"]
+        return _json({"total": total, "items": [as_json(entry, with_body=with_bodies) for entry in entries]})
+
+    def _one(self, request: Request, number: str) -> Reply:
+        entry = self._ledger.get(int(number))
+        return _json({"error": "There is no such entry."}, status=404) if entry is None else _json(as_json(entry))
+
+    def _clear(self, request: Request) -> Reply:
+        return _json({"deleted": self._ledger.clear()})
+
+    def _counts(self, request: Request) -> Reply:
+        filters, _ = _split(request.query, set())
+        return _json(self._ledger.counts(filters))
+
+    def _keys(self, request: Request) -> Reply:
+        filters, rest = _split(request.query, {"limit", "twice_as_new"})
+        twice_as_new = rest.get("twice_as_new") == "true"
+        return _json({"items": self._ledger.keys(filters, twice_as_new=twice_as_new, limit=_limit(rest))})
+
+    def _list_rules(self, request: Request) -> Reply:
+        return _json({"items": [rule.as_json() for rule in self._rules]})
+
+    def _add_rule(self, request: Request) -> Reply:
+        if request.header("content-type").partition(";")[0].strip() != "application/json":
+            return _json({"error": "Send the rule as application/json."}, status=415)
+        try:
+            data = json.loads(request.body)
+        except (ValueError, RecursionError):
+            raise BadRule("That is no JSON.") from None
+        return _json(self._rules.add(read_rule(data)).as_json(), status=201)
+
+    def _clear_rules(self, request: Request) -> Reply:
+        return _json({"deleted": self._rules.clear()})
+
+    def _remove_rule(self, request: Request, number: str) -> Reply:
+        if self._rules.remove(int(number)):
+            return _json({"deleted": 1})
+        return _json({"error": "There is no such rule."}, status=404)
+
+
+def as_json(entry: Entry, *, with_body: bool = True) -> dict[str, Any]:
+    """Return an entry as the API shows it: a body that is no UTF-8 comes as `body_base64`."""
+    shown: dict[str, Any] = {
+        "id": entry.id,
+        "at": datetime.fromtimestamp(entry.at, UTC).isoformat(),
+        "protocol": entry.protocol,
+        "outcome": entry.outcome,
+        "key": entry.key,
+        "method": entry.method,
+        "host": entry.host,
+        "path": entry.path,
+        "sender": entry.sender,
+        "recipients": entry.recipients,
+        "subject": entry.subject,
+        "headers": entry.headers,
+        "behaviour": entry.behaviour,
+        "status": entry.status,
+        "size": len(entry.body),
+    }
+    if with_body:
+        try:
+            shown["body"] = entry.body.decode()
+        except UnicodeDecodeError:
+            shown["body_base64"] = base64.b64encode(entry.body).decode()
+    return shown
+
+
+def _split(query: Mapping[str, str], others: set[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Part the filters from the other parameters; BadQuery for an unknown one."""
+    for name in query:
+        if name not in FILTERS | others:
+            raise BadQuery(f"There is no parameter {name!r}; there are {', '.join(sorted(FILTERS | others))}.")
+    return (
+        {name: value for name, value in query.items() if name in FILTERS},
+        {name: value for name, value in query.items() if name in others},
+    )
+
+
+def _limit(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("limit", str(DEFAULT_LIMIT))
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= MAXIMUM_LIMIT:
+        raise BadQuery(f"'limit' must be a number from 1 to {MAXIMUM_LIMIT}.")
+    return int(text)
+
+
+def _json(data: Any, *, status: int = 200) -> Reply:
+    body = json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return Reply(status, body, {"Content-Type": "application/json", "Cache-Control": "no-store"})

@@ -1,0 +1,33 @@
+// Keeps the list and the counts fresh, and carries out the two buttons.
+const shown = { lastId: document.body.dataset.lastId };
+
+async function refresh() {
+  const answer = await fetch("/ledger/counts");
+  const { last_id: lastId, total } = await answer.json();
+  const state = `${lastId} ${total}`;
+  if (shown.state === undefined && String(lastId) === shown.lastId) shown.state = state;
+  if (state === shown.state) return;
+  shown.state = state;
+  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
+    if (fresh) old.replaceChildren(...fresh.childNodes);
+  }
+}
+
+async function send(path) {
+  await fetch(path, { method: "DELETE" });
+  location.reload();
+}
+
+document.querySelector("[data-clear]")?.addEventListener("click", () => {
+  if (confirm("Forget all mails and requests?")) send("/ledger");
+});
+for (const button of document.querySelectorAll("[data-remove]")) {
+  button.addEventListener("click", () => send(`/control/rules/${button.dataset.remove}`));
+}
+for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
+document.querySelector(".row.selected")?.scrollIntoView({ block: "nearest" });
+if (document.querySelector("[data-live=list]")) {
+  setInterval(() => { if (!document.hidden) refresh().catch(() => {}); }, 2000);
+}
