@@ -35,10 +35,14 @@ RETRIED = frozenset({"40P01", "40001", "55P03"})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import has come; `share` is that of the file's bytes, 0–1."""
+    """How far an import has come; `share` is that of the file's bytes, 0–1.
+
+    `contact_ids` are the contacts that the rows read last are about, new ones and known ones, each once.
+    """
 
     rows: int
     share: float
+    contact_ids: Sequence[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,8 @@ def _read_and_write(
             if is_stopping():
                 return False
             following = reading.submit(_next_chunk, file, rows, reader)  # parsed while this one is written
-            _write_chunk(job, chunk, clock())
-            on_progress(Progress(job.total, chunk.share))
+            contact_ids = _write_chunk(job, chunk, clock())
+            on_progress(Progress(job.total, chunk.share, contact_ids))
         _remark(job, [file.remark, *layout.remarks, *_unknown_fields(reader)])
     if job.total >= CHUNK_ROWS:
         with connection.cursor() as cursor:
@@ -136,11 +140,11 @@ def _next_chunk(file: CsvFile, rows: Iterator[Row], reader: RowReader) -> Chunk:
     return Chunk(persons, problems, len(persons) + len(problems), share)
 
 
-def _write_chunk(job: Import, chunk: Chunk, now: datetime) -> None:
+def _write_chunk(job: Import, chunk: Chunk, now: datetime) -> Sequence[UUID]:
     for attempt in range(MAXIMUM_ATTEMPTS):
         try:
             with transaction.atomic():
-                counts = _merge_chunk(job, chunk, now)
+                counts, contact_ids = _merge_chunk(job, chunk, now)
                 keep_problems(job=job, problems=chunk.problems, now=now)
                 for name, count in counts.items():
                     setattr(job, name, getattr(job, name) + count)
@@ -151,11 +155,11 @@ def _write_chunk(job: Import, chunk: Chunk, now: datetime) -> None:
             if getattr(error.__cause__, "sqlstate", None) not in RETRIED or attempt == MAXIMUM_ATTEMPTS - 1:
                 raise
         else:
-            return
+            return contact_ids
     raise Collision
 
 
-def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> Mapping[str, int]:
+def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> tuple[Mapping[str, int], Sequence[UUID]]:
     wanted = {identity for person in chunk.persons for identity in person.identities}
     owners = _locked_owners(job.account_id, wanted)
     merged = merge(
@@ -174,7 +178,7 @@ def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> Mapping[str, int]:
     tags = get_or_create_tags(account_id=job.account_id, wanted=names, now=now)
     stage_contacts(merged.records, {folded: tag.id for folded, tag in tags.items()})
     changed = write_staged(account_id=job.account_id, evidence=f"Import of {job.filename}", now=now)
-    return _counts(chunk, merged, changed)
+    return _counts(chunk, merged, changed), [record.contact_id for record in merged.records]
 
 
 def _locked_owners(account_id: UUID, wanted: set[Identity]) -> Mapping[Identity, UUID]:
