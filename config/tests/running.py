@@ -133,11 +133,11 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(data_dir: Path, **options: Any) -> Iterator[Installation]:
+def installation(data_dir: Path, *, ready_seconds: float = READY_SECONDS, **options: Any) -> Iterator[Installation]:
     """Yield a ready installation; ends it by SIGTERM, and by force what then still lives."""
     running = Installation(data_dir, **options)
     try:
-        running.wait_until_ready()
+        running.wait_until_ready(seconds=ready_seconds)
         yield running
     finally:
         running.close()
