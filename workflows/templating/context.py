@@ -16,9 +16,9 @@ TEXT_LIMIT = 128 * KILOBYTE
 ITEMS_LIMIT = 10_000
 """Items of a list or range that a loop or filter may work on."""
 WORK_LIMIT = 200_000
-"""Units of work in one rendering. A unit is about a microsecond: a filter, a kilobyte that is read, eight characters
-of a loop's body. Work is counted instead of timed, so that a template fails everywhere or nowhere, however busy the
-machine is."""
+"""Units of work in one rendering. A unit is about a microsecond: a filter, a kilobyte that is read, two characters
+of a loop's body each time. Work is counted instead of timed, so that a template fails everywhere or nowhere, however
+busy the machine is."""
 
 
 class BoundedContext(RenderContext):
@@ -39,7 +39,7 @@ class BoundedContext(RenderContext):
 
     def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
         value: object = super().get(path, token=token, default=default)
-        if type(value) is str:
+        if isinstance(value, str):
             if len(value) > KILOBYTE:
                 self.spend(len(value) // KILOBYTE)
         elif isinstance(value, (list, tuple)):

@@ -16,7 +16,8 @@ from workflows.templating.filters import install, weigh
 from workflows.templating.stringify import stringify
 
 REFUSED_TAGS = ("include", "render", "tablerow", "doc", "cycle")
-CHARACTERS_PER_UNIT = 8
+UNITS_PER_ITERATION = 4
+CHARACTERS_PER_UNIT = 2
 
 
 class ValueNode(OutputNode):
@@ -41,7 +42,7 @@ class LoopBody(BlockNode):
 
     def __init__(self, block: BlockNode) -> None:
         super().__init__(block.token, block.nodes)
-        self.weight = 1 + len(str(block)) // CHARACTERS_PER_UNIT
+        self.weight = UNITS_PER_ITERATION + len(str(block)) // CHARACTERS_PER_UNIT
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         assert isinstance(context, BoundedContext)
