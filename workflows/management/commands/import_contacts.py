@@ -6,14 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from accounts.actors import Actor
 from accounts.problems import Invalid
 from workflows.crm import imports
-from workflows.crm.models import Import, ImportHandling, ImportStatus
-from workflows.engine import clock
+from workflows.crm.models import ImportHandling, ImportStatus
 from workflows.management.running.choosing import find_account, wrong
+from workflows.management.running.importing import run_under_bar
 
 COUNTS = ("total", "created", "updated", "skipped", "failed")
 
@@ -61,7 +60,7 @@ class Command(BaseCommand):
             )
         except Invalid as error:
             raise wrong(str(error)) from error
-        job = self.run(job)
+        job, _ = run_under_bar(job, Console(stderr=True))
         if job.status == ImportStatus.FAILED:
             raise CommandError(job.error_message)
         for name in COUNTS:
@@ -72,21 +71,3 @@ class Command(BaseCommand):
             with errors.open("w", encoding="utf-8", newline="") as report:
                 report.writelines(imports.problems_as_csv(job))
             self.stdout.write(f"errors: {errors}")
-
-    def run(self, job: Import) -> Import:
-        """Run the import under a progress bar; without a terminal nothing moves."""
-        console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rows]} rows"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(job.filename, total=1.0, rows=0)
-            return imports.run_import(
-                import_id=job.id,
-                on_progress=lambda progress: bar.update(task, completed=progress.share, rows=progress.rows),
-                clock=clock.now,
-            )

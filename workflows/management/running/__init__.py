@@ -1,0 +1,1 @@
+"""Watching contacts go through a workflow, for `manage.py run_workflow`."""

@@ -1,0 +1,144 @@
+"""What became of the executions of one run so far, and waiting for them to end."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic, sleep
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+
+from workflows.engine import clock
+from workflows.engine.advance import advance
+from workflows.engine.plans import Plan
+from workflows.models import (
+    ENDED_STATUSES,
+    ActionExecution,
+    ActionExecutionStatus,
+    ExecutionStatus,
+    WorkerHeartbeat,
+    WorkflowExecution,
+)
+
+HEARTBEAT_AGE = timedelta(seconds=30)
+SHORTEST_PAUSE = 0.3
+PAUSE_PER_LOOK = 4
+"""Looking takes a fifth of the time at most, however many executions there are."""
+FAILURES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The executions that one call of the command made: of this workflow, from this id on, enrolled at this moment."""
+
+    account_id: UUID
+    plan: Plan
+    first_id: UUID
+    enrolled_at: datetime
+    source: str
+
+    def executions(self) -> QuerySet[WorkflowExecution]:
+        return WorkflowExecution.objects.for_account(self.account_id).filter(
+            workflow_id=self.plan.workflow_id,
+            id__gte=self.first_id,
+            created_at=self.enrolled_at,
+            enrollment_source=self.source,
+        )
+
+    def logs(self) -> QuerySet[ActionExecution]:
+        return ActionExecution.objects.for_account(self.account_id).filter(workflow_execution__in=self.executions())
+
+
+@dataclass(slots=True)
+class Look:
+    """Where the executions stand at one moment."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    standing: Counter[UUID] = field(default_factory=Counter)
+    """Executions that have not ended, by the step at which they stand."""
+    unsettled: int = 0
+    """Executions that are due or in hand: neither ended nor waiting for a later time."""
+
+    @property
+    def total(self) -> int:
+        return self.statuses.total()
+
+    @property
+    def ended(self) -> int:
+        return sum(self.statuses[status] for status in ENDED_STATUSES)
+
+    @property
+    def settled(self) -> int:
+        return self.total - self.unsettled
+
+
+def look_at(run: Run) -> Look:
+    """Ask once where the run's executions stand."""
+    look = Look()
+    at_rest = Q(status__in=[*ENDED_STATUSES, ExecutionStatus.PAUSED]) | Q(
+        status=ExecutionStatus.WAITING, due_at__gt=clock.now()
+    )
+    groups = run.executions().values_list("status", "current_action_id").order_by()
+    for status, action_id, count, resting in groups.annotate(count=Count("id"), resting=Count("id", filter=at_rest)):
+        look.statuses[status] += count
+        look.unsettled += count - resting
+        if status not in ENDED_STATUSES and action_id is not None:
+            look.standing[action_id] += count
+    return look
+
+
+def watch(run: Run, *, timeout: float | None, tell: Callable[[Look, bool], None]) -> Look:
+    """Look again and again until every execution has ended or waits, or `timeout` seconds are over.
+
+    `tell` is called after each look with it and whether a worker runs. While none does, this process takes the steps.
+    """
+    give_up_at = monotonic() + timeout if timeout is not None else None
+    while True:
+        started = monotonic()
+        look, has_worker = look_at(run), is_worker_alive()
+        tell(look, has_worker)
+        if not look.unsettled or (give_up_at is not None and monotonic() >= give_up_at):
+            return look
+        if not has_worker:
+            advance(seconds=SHORTEST_PAUSE)
+        else:
+            sleep(max(SHORTEST_PAUSE, PAUSE_PER_LOOK * (monotonic() - started)))
+
+
+def is_worker_alive() -> bool:
+    """Tell whether any worker process was seen lately."""
+    return WorkerHeartbeat.objects.filter(seen_at__gte=Now() - HEARTBEAT_AGE).exists()
+
+
+def steps_taken(run: Run) -> dict[UUID, Counter[str]]:
+    """Return how often each step has which status in the run's log."""
+    counts: dict[UUID, Counter[str]] = {step.action_id: Counter() for step in run.plan.steps}
+    rows = run.logs().values_list("action_id", "status").order_by().annotate(count=Count("id"))
+    for action_id, status, count in rows:
+        counts.setdefault(action_id, Counter())[status] += count
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that steps failed with, and how often."""
+
+    action_key: str
+    error_class: str
+    message: str
+    count: int
+
+
+def failures(run: Run) -> list[Failure]:
+    """Return the messages of failed steps, the most frequent first, the first 20."""
+    rows = (
+        run.logs()
+        .filter(status=ActionExecutionStatus.FAILED)
+        .values_list("action_key", "error_class", "error_message")
+        .order_by()
+        .annotate(count=Count("id"))
+        .order_by("-count", "action_key", "error_message")[:FAILURES_SHOWN]
+    )
+    return [Failure(*row) for row in rows]
