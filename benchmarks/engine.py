@@ -1,15 +1,12 @@
 """Measuring the engine: two worker processes lead contacts through the ten steps; imported once Django is set up."""
 
-import statistics
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 from django.db import connection
 
-from workflows.crm import arrays
 from workflows.engine.clock import ShiftedClock
 from workflows.engine.enroll import enroll_many
 from workflows.engine.wake import Tick, wake

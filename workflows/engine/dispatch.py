@@ -22,18 +22,6 @@ from workflows.engine.failures import is_nobodys_fault, is_passing
 
 logger = structlog.get_logger(__name__)
 
-CLAIM = """
-WITH page AS MATERIALIZED (
-    SELECT id, contact_id, sequence FROM crm_event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT %s
-), head AS (
-    SELECT DISTINCT ON (contact_id) id FROM page ORDER BY contact_id, sequence
-), held AS MATERIALIZED (
-    SELECT event.id, event.contact_id FROM crm_event event JOIN head USING (id)
-    WHERE event.dispatched_at IS NULL FOR NO KEY UPDATE OF event SKIP LOCKED
-)
-SELECT page.id, page.contact_id FROM page JOIN held USING (contact_id) ORDER BY page.sequence
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class DispatchedEvent:
@@ -91,30 +79,54 @@ def dispatch(*, is_stopping: Callable[[], bool] = lambda: False) -> int:
 def dispatch_page(size: int) -> int:
     """Dispatch the oldest events, at most `size`, in one transaction."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [size])
-            rows = cursor.fetchall()
-        if not rows:
+        event_ids = claim(size)
+        if not event_ids:
             return 0
-        id_list = arrays.ids([row[0] for row in rows])
         now = clock.now()
         if _consumers:
-            events = read(id_list)
+            events = read(event_ids)
             for consumer in _consumers:
                 tell(consumer, events, now)
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE crm_event SET dispatched_at = %s WHERE id = ANY(%s::uuid[])", [now, id_list])
-    return len(rows)
+            cursor.execute(
+                "UPDATE crm_event SET dispatched_at = %s WHERE id = ANY(%s::uuid[])", [now, arrays.ids(event_ids)]
+            )
+    return len(event_ids)
 
 
-def read(id_list: str) -> list[DispatchedEvent]:
+def claim(size: int) -> list[UUID]:
+    """Hold the contacts of the oldest undispatched events that nobody else holds, and return those events in order.
+
+    Two plain statements: what is undispatched changes too fast for the planner's statistics to be trusted with a join.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, contact_id FROM crm_event WHERE dispatched_at IS NULL ORDER BY sequence LIMIT %s", [size]
+        )
+        page = cursor.fetchall()
+        heads: dict[UUID, UUID] = {}
+        for event_id, contact_id in page:
+            heads.setdefault(contact_id, event_id)
+        cursor.execute(
+            """
+            SELECT contact_id FROM crm_event
+            WHERE id = ANY(%s::uuid[]) AND dispatched_at IS NULL
+            FOR NO KEY UPDATE SKIP LOCKED
+            """,
+            [arrays.ids(heads.values())],
+        )
+        held = {row[0] for row in cursor.fetchall()}
+    return [event_id for event_id, contact_id in page if contact_id in held]
+
+
+def read(event_ids: Sequence[UUID]) -> list[DispatchedEvent]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, account_id, contact_id, event_type, data, occurred_at, source, caused_by_id, depth
             FROM crm_event WHERE id = ANY(%s::uuid[]) ORDER BY sequence
             """,
-            [id_list],
+            [arrays.ids(event_ids)],
         )
         return [DispatchedEvent(*row) for row in cursor.fetchall()]
 

@@ -1,6 +1,9 @@
 """The tasks that workers carry out: each does what is to be done now, whatever woke it, and may be lost or doubled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from threading import Lock
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +19,21 @@ from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
 from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick
 
+_dispatching = Lock()
+_recovering = Lock()
+
+
+@contextmanager
+def once(lock: Lock) -> Iterator[bool]:
+    """Tell whether no other thread of this process does the same at the moment: two would be in each other's way."""
+    is_first = lock.acquire(blocking=False)
+    try:
+        yield is_first
+    finally:
+        if is_first:
+            lock.release()
+
+
 AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
 """For what no pulse would find again by itself."""
 
@@ -29,14 +47,18 @@ def advance_tick() -> None:
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.DISPATCH}", queue=CHORES_QUEUE)
 def dispatch_tick() -> None:
     """Tell consumers of new events."""
-    dispatch(is_stopping=is_stopping)
+    with once(_dispatching) as is_first:
+        if is_first:
+            dispatch(is_stopping=is_stopping)
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.RECOVER}", queue=CHORES_QUEUE)
 def recover_tick() -> None:
     """Take over what dead workers held."""
-    revive_jobs()
-    recover(is_stopping=is_stopping)
+    with once(_recovering) as is_first:
+        if is_first:
+            revive_jobs()
+            recover(is_stopping=is_stopping)
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)
