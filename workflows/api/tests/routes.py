@@ -19,7 +19,7 @@ from workflows.crm.tests.factories import (
     TagFactory,
     TaskFactory,
 )
-from workflows.models import Workflow
+from workflows.models import Action, Workflow
 from workflows.tests.factories import (
     ActionFactory,
     ActiveWorkflowFactory,
@@ -95,6 +95,38 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
 }
 """How to make the objects that a path names, by the path up to its last parameter."""
 
+BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = {
+    ("post", "api-keys"): lambda account, ids: {"name": "Till", "role": "viewer"},
+    ("post", "contacts"): lambda account, ids: {"first_name": "Ada", "email": "ada@example.com"},
+    ("post", "contacts/{contact_id}/consents"): lambda account, ids: {
+        "channel": "email",
+        "state": "opt_in",
+        "evidence": "Sign-up form",
+    },
+    ("post", "contacts/{contact_id}/notes"): lambda account, ids: {"content": "Called."},
+    ("post", "contacts/{contact_id}/tags"): lambda account, ids: {"tag_name": "VIP"},
+    ("post", "contacts/{contact_id}/tasks"): lambda account, ids: {"title": "Call back"},
+    ("post", "custom-fields"): lambda account, ids: {"key": "size", "label": "Size", "field_type": "text"},
+    ("post", "members"): lambda account, ids: {"email": "ada@example.com", "role": "viewer"},
+    ("post", "tags"): lambda account, ids: {"name": "VIP"},
+    ("post", "teams"): lambda account, ids: {"name": "Sales"},
+    ("post", "workflows"): lambda account, ids: {"name": "Welcome"},
+    ("post", "workflows/{id}/clone"): lambda account, ids: {"name": "Copy"},
+    ("post", "workflows/{workflow_id}/actions"): lambda account, ids: {
+        "action_type": "add_tag",
+        "action_config": {"tag_name": "VIP"},
+    },
+    ("post", "workflows/{workflow_id}/actions/reorder"): lambda account, ids: {
+        "action_positions": {str(Action.objects.filter(workflow_id=ids["workflow_id"]).latest("id").id): 0}
+    },
+    ("post", "workflows/{workflow_id}/actions/{id}/move"): lambda account, ids: {"position": 0},
+    ("post", "workflows/{workflow_id}/triggers"): lambda account, ids: {"trigger_type": "manual"},
+    ("post", "workflows/{workflow_id}/execute"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id)
+    },
+}
+"""A body that is accepted, for the writes that need one; the others take an empty one."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -105,6 +137,7 @@ class Route:
     parameters: tuple[str, ...]
     methods: Mapping[str, str]
     view_class: Any
+    options: Mapping[str, Any]
 
     @property
     def sample_key(self) -> str:
@@ -126,10 +159,17 @@ def to_route(pattern: URLPattern) -> Route:
     view_class = getattr(pattern.callback, "cls", None)
     methods = dict(getattr(pattern.callback, "actions", None) or {})
     methods.pop("head", None)
-    return Route(str(pattern.name), path, tuple(re.findall(r"{(\w+)}", path)), methods, view_class)
+    options = getattr(pattern.callback, "initkwargs", {})
+    return Route(str(pattern.name), path, tuple(re.findall(r"{(\w+)}", path)), methods, view_class, options)
 
 
 ROUTES = [route for route in map(to_route, urlpatterns) if route.name not in OPEN]
+
+
+def accepted_body(route: Route, method: str, account: Account, ids: Ids) -> Mapping[str, Any]:
+    """Return a body that the route accepts for the objects with these ids."""
+    make = BODIES.get((method, route.path))
+    return make(account, ids) if make else {}
 
 
 def sample(route: Route, account: Account) -> Ids:

@@ -71,11 +71,11 @@ class TestForeignIds:
         assert (rows_of(account), rows_of(other_account)) == before
 
     @pytest.mark.parametrize(("route", "method"), CASES, ids=str)
-    @pytest.mark.parametrize("junk", ["1", "not-a-uuid", "%00", "{}", "'", "null", "a" * 2000, "%F0%9F%92%A9"])
-    def test_may_be_no_ids_at_all(self, route: Route, method: str, junk: str, owner: APIClient) -> None:
+    def test_may_be_no_ids_at_all(self, route: Route, method: str, owner: APIClient) -> None:
         marker = "00000000-0000-0000-0000-000000000000"
-        url = route.url(dict.fromkeys(route.parameters, marker)).replace(marker, junk)
-        assert getattr(owner, method)(url, {}, format="json").status_code == 404
+        url = route.url(dict.fromkeys(route.parameters, marker))
+        for junk in ("1", "not-a-uuid", "%00", "{}", "'", "null", "a" * 2000, "%F0%9F%92%A9", "%0A", "%ff", ".."):
+            assert getattr(owner, method)(url.replace(marker, junk), {}, format="json").status_code == 404, junk
 
 
 class TestLists:
