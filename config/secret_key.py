@@ -1,6 +1,8 @@
-"""A secret key made once for a local installation and kept in its data directory."""
+"""Keys made once for a local installation and kept in its data directory."""
 
+import base64
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -22,3 +24,9 @@ def local_secret_key(data_dir: Path) -> str:
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
     return path.read_text().strip()
+
+
+def local_encryption_key(data_dir: Path) -> str:
+    """Return the Fernet key of this installation's secrets, derived from its secret key."""
+    digest = hashlib.sha256(b"secrets:" + local_secret_key(data_dir).encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode()

@@ -1,6 +1,6 @@
 """The newcomer's machine: everything local, nothing to configure."""
 
-from config.secret_key import local_secret_key
+from config.secret_key import local_encryption_key, local_secret_key
 from config.settings.base import *  # noqa: F403
 from config.settings.base import DATA_DIR, env
 
@@ -9,5 +9,6 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 WHITENOISE_USE_FINDERS = True  # static files straight from the packages: no collectstatic
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+SECRET_KEYS = env.list("SECRET_KEYS", default=[]) or [local_encryption_key(DATA_DIR)]
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=["127.0.0.1/32"])
 POSTBOX_ENABLED = True

@@ -5,6 +5,7 @@ from config.settings.base import env
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEYS = env.list("SECRET_KEYS")  # Fernet keys of the secrets at rest, the newest first
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)

@@ -7,5 +7,6 @@ SECRET_KEY = "tests-only-" + "x" * 50
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+SECRET_KEYS = ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]
 OUTBOUND_ALLOW_NETWORKS = ["127.0.0.1/32"]
 POSTBOX_ENABLED = True

@@ -1,7 +1,14 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class MessagingConfig(AppConfig):
     name = "workflows.messaging"
     label = "messaging"
     verbose_name = "Messaging"
+
+    def ready(self) -> None:
+        from workflows.messaging.checks import check_outbound_networks, check_secret_keys  # noqa: PLC0415 - needs the models
+
+        checks.register(check_secret_keys)
+        checks.register(check_outbound_networks)

@@ -43,9 +43,9 @@ class MailHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         rule = self._rules.choose(protocol="smtp", recipients=envelope.rcpt_tos, stage="data") or Rule(Behaviour.ACCEPT)
-        await asyncio.sleep(rule.delay_ms / 1000)
         entry = self._entry(envelope, rule)
         self._ledger.add(entry)
+        await asyncio.sleep(rule.delay_ms / 1000)
         match rule.behaviour:
             case Behaviour.STATUS:
                 return reply(rule)

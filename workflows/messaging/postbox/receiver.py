@@ -41,11 +41,11 @@ class Receiver:
         rule = self._rules.choose(protocol="http", host=request.host, path=request.path, method=request.method) or Rule(
             Behaviour.ACCEPT
         )
-        if rule.delay_ms:
-            await asyncio.sleep(rule.delay_ms / 1000)
         location = _next_location(request, rule)
         entry = self._entry(request, rule, acts=rule.behaviour in ACTS or (not location and is_redirect(rule)))
         self._ledger.add(entry)
+        if rule.delay_ms:
+            await asyncio.sleep(rule.delay_ms / 1000)
         if rule.behaviour is Behaviour.ACCEPT or (is_redirect(rule) and not location):
             await wire.answer(entry.status or http.HTTPStatus.OK, JSON | rule.headers, entry.answer)
             return True

@@ -1,0 +1,58 @@
+"""The account's ways out to providers."""
+
+import enum
+
+from django.db import models
+
+from accounts.scoping import AccountRow
+from workflows.messaging.models.secret import Secret
+
+
+class ConnectionKind(enum.StrEnum):
+    """What a connection connects with. Not in the database: a new kind needs no migration."""
+
+    SMTP = "smtp"
+
+
+class ConnectionStatus(models.TextChoices):
+    UNTESTED = "untested", "Not tried yet"
+    WORKING = "working", "Worked when last tried"
+    FAILING = "failing", "Failed when last tried"
+
+
+class Connection(AccountRow):
+    """One account's access to one provider, for example its mail server."""
+
+    kind = models.CharField(max_length=16, help_text="What it connects with: `smtp`.")
+    name = models.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique in the account.")
+    settings = models.JSONField(
+        default=dict, help_text="Where and how to connect; for smtp `host`, `port`, `username`, `security`. No secrets."
+    )
+    secret = models.ForeignKey(
+        Secret,
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="connections",
+        help_text="The password or token; empty where none is needed.",
+    )
+    is_enabled = models.BooleanField(default=True, help_text="Whether anything is sent through it.")
+    status = models.CharField(
+        max_length=8,
+        choices=ConnectionStatus.choices,
+        default=ConnectionStatus.UNTESTED,
+        editable=False,
+        help_text="What happened when it was last tried.",
+    )
+    last_error = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="Why it failed when last tried, ≤ 500 characters."
+    )
+    checked_at = models.DateTimeField(null=True, editable=False, help_text="When it was last tried (UTC).")
+    updated_at = models.DateTimeField(auto_now=True, help_text="When it was last changed (UTC).")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="connection_name_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind})"
