@@ -9,12 +9,12 @@ import zoneinfo
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import phonenumbers
+from phonenumbers import ValidationResult
 
 from workflows.crm.folding import fold
 from workflows.crm.models import FieldType
@@ -29,6 +29,12 @@ _EMAIL = re.compile(
     r"(?=.{3,64}@|.{1,2}@)"
     r"[^\s@.<>(),;:\\\"\[\]\x00-\x1f\x7f]+(?:\.[^\s@.<>(),;:\\\"\[\]\x00-\x1f\x7f]+)*"
     r"@(?:[^\W_](?:[^\W_]|-(?=[^.])){0,62}\.)+[^\W_](?:[^\W_]|-(?=.)){1,62}"
+)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_URL = re.compile(
+    r"https?://(?:[^\s/?#@\x00-\x1f\x7f]*@)?(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:[/?#][^\s\x00-\x1f\x7f]*)?",
+    re.IGNORECASE,
 )
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"false", "no", "n", "0", "off"})
@@ -45,18 +51,22 @@ class FieldDefinition(Protocol):
 
 def clean_text(raw: Any, maximum: int) -> str:
     """Return text of at most `maximum` characters without outer blanks; numbers and booleans become text."""
-    if isinstance(raw, bool):
-        raw = "true" if raw else "false"
-    elif isinstance(raw, int | float | Decimal):
-        raw = str(raw)
     if not isinstance(raw, str):
-        raise ValueError("Give text.")
+        raw = _as_text(raw)
     if _UNSTORABLE.search(raw):
         raise ValueError("Take out the characters that are no text (NUL or half of a surrogate pair).")
     text = raw.strip()
     if len(text) > maximum:
         raise ValueError(f"Shorten it to {maximum} characters.")
     return text
+
+
+def _as_text(raw: Any) -> str:
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, int | float | Decimal):
+        return str(raw)
+    raise ValueError("Give text.")
 
 
 def clean_email(raw: Any) -> str:
@@ -79,13 +89,38 @@ def clean_phone(raw: Any, default_country: str) -> str:
     text = clean_text(raw, 100)
     if not text:
         return ""
+    if _E164.fullmatch(text) and _is_plain(text):
+        return text
     try:
         number = phonenumbers.parse(text, default_country)
     except phonenumbers.NumberParseException:
         number = None
-    if number is None or not phonenumbers.is_possible_number(number):
+    if number is None or phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise ValueError("Give a phone number with its country prefix, such as +14155550123.")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_plain(e164: str) -> bool:
+    """Tell whether the library would return the number unchanged; files are full of such, and it takes 30 µs each."""
+    for digits in (1, 2, 3):
+        plan = _numbering_plan(int(e164[1 : 1 + digits]))
+        if plan is not None:
+            lengths, national_prefix = plan
+            number = e164[1 + digits :]
+            return len(number) in lengths and number[0] != "0" and not national_prefix.match(number)
+    return False
+
+
+@cache
+def _numbering_plan(country_code: int) -> tuple[frozenset[int], re.Pattern[str]] | None:
+    """Return the lengths of a country's numbers and what may stand in front of them without belonging to them."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(country_code)
+    if regions is None:
+        return None
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(country_code, regions[0])
+    if metadata is None or metadata.general_desc is None:
+        return None
+    return frozenset(metadata.general_desc.possible_length), re.compile(metadata.national_prefix_for_parsing or "(?!)")
 
 
 @cache
@@ -93,12 +128,14 @@ def _zones() -> dict[str, str]:
     return {name.lower(): name for name in zoneinfo.available_timezones()}
 
 
+@lru_cache(maxsize=1024)
 def clean_timezone(raw: Any) -> str:
     """Return the name of an IANA zone, in its own spelling."""
     text = clean_text(raw, 64)
-    if text and text.lower() not in _zones():
+    name = _zones().get(text.lower(), "")
+    if text and not name:
         raise ValueError("Give an IANA time zone such as Europe/Berlin.")
-    return _zones().get(text.lower(), "")
+    return name
 
 
 def clean_field(field: FieldDefinition, raw: Any) -> Any:
@@ -191,12 +228,7 @@ def _option(field: FieldDefinition, raw: Any) -> str:
 
 def _clean_url(field: FieldDefinition, raw: Any) -> str:
     url = clean_text(raw, MAXIMUM_URL_LENGTH)
-    try:
-        parts = urlsplit(url)
-        is_web = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_web = False
-    if not is_web or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if not _URL.fullmatch(url):
         raise ValueError("Give a web address that starts with https:// or http://.")
     return url
 

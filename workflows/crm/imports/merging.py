@@ -7,8 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from workflows.crm.imports.rows import Person
-from workflows.crm.models import IdentityKind
+from workflows.crm.imports.rows import EMAIL, Person
 from workflows.crm.services.contacts.identities import Identity
 
 
@@ -27,14 +26,18 @@ class Record:
 
     def absorb(self, person: Person, *, has_same_email: bool) -> bool:
         """Take over what a row says, later rows having the last word; tell whether it said anything new."""
-        before = (dict(self.values), dict(self.custom_fields), len(self.tags), self.has_opted_out)
-        self.values |= person.values
-        if has_same_email:
-            self.values.pop("email", None)
+        values = {name: value for name, value in person.values.items() if name != "email" or not has_same_email}
+        has_news = (
+            not values.items() <= self.values.items()
+            or not person.tags.keys() <= self.tags.keys()
+            or any(self.custom_fields.get(key) != value for key, value in person.custom_fields.items())
+            or (person.has_opted_out and not self.has_opted_out)
+        )
+        self.values |= values
         self.custom_fields |= person.custom_fields
-        self.tags = person.tags | self.tags if self.tags else dict(person.tags)
+        self.tags = person.tags | self.tags
         self.has_opted_out = self.has_opted_out or person.has_opted_out
-        return before != (self.values, self.custom_fields, len(self.tags), self.has_opted_out)
+        return has_news
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +97,5 @@ def merge(
 def _has_same_email(record: Record, person: Person, owners: Mapping[Identity, UUID]) -> bool:
     """Tell whether the contact has the row's address already, perhaps in another case."""
     return not record.is_new and any(
-        identity.kind == IdentityKind.EMAIL and owners.get(identity) == record.contact_id
-        for identity in person.identities
+        identity.kind == EMAIL and owners.get(identity) == record.contact_id for identity in person.identities
     )

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from workflows.crm.imports.columns import Layout, reduced
+from workflows.crm.imports.columns import Column, Layout, reduced
 from workflows.crm.imports.files import Row, printable
 from workflows.crm.models import CustomField, FieldType, IdentityKind
 from workflows.crm.services.contacts.identities import Identity
@@ -21,6 +22,10 @@ from workflows.crm.values import (
     email_identity,
 )
 
+MAXIMUM_CACHED_TAGS = 10_000
+EMAIL, PHONE, EXTERNAL = (kind.value for kind in (IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.EXTERNAL))
+
+_ORDER = {EMAIL: 0, PHONE: 1, EXTERNAL: 2}
 _DND = CustomField(key="dnd", label="dnd", field_type=FieldType.BOOLEAN, options=[])
 
 
@@ -29,6 +34,7 @@ class Person:
     """What a row says; absent values are not there. `identities` are in the order of matching."""
 
     line: int
+    name: str = ""
     values: dict[str, str] = field(default_factory=dict)
     custom_fields: dict[str, Any] = field(default_factory=dict)
     identities: list[Identity] = field(default_factory=list)
@@ -57,6 +63,7 @@ class RowReader:
         self._by_name |= {reduced(each.key): each for each in custom_fields.values()}
         self._default_country = default_country
         self._cleaned_tags: dict[str, dict[str, str]] = {}
+        self._readers = [self._reader(column) for column in layout.columns]
         self.unknown_custom_fields: set[str] = set()
 
     def read(self, row: Row) -> Person | RowProblem:
@@ -67,49 +74,60 @@ class RowReader:
             detail = f"The row has {len(row.cells)} cells, the header {len(self._columns)}; check its separators."
             return self._problem(row, "", detail)
         person = Person(row.line)
-        name = ""
-        for column, cell in zip(self._columns, row.cells, strict=False):
+        for read, column, cell in zip(self._readers, self._columns, row.cells, strict=False):
             text = cell.strip()
-            if not text or not column.fills:
+            if read is None or not text:
                 continue
             try:
-                if column.fills == "name":
-                    name = clean_text(text, 200)
-                else:
-                    self._take(person, column.fills, column.argument, text)
+                read(person, text)
             except ValueError as error:
                 return self._problem(row, column.heading, f"{column.heading}: {error}")
-        if name and "first_name" not in person.values and "last_name" not in person.values:
-            first, _, last = name.partition(" ")
+        if person.name and "first_name" not in person.values and "last_name" not in person.values:
+            first, _, last = person.name.partition(" ")
             person.values |= {"first_name": first[:100], "last_name": last.strip()[:100]}
-        person.identities.sort(key=_match_order)
+        if len(person.identities) > 1:
+            person.identities.sort(key=_match_order)
         if not person.identities:
             return self._problem(row, "", "The row has no e-mail address, phone number or id to know the contact by.")
         return person
 
-    def _take(self, person: Person, fills: str, argument: str, text: str) -> None:
-        values = person.values
-        match fills:
-            case "email" if fills not in values:
-                values["email"] = clean_email(text)
-                person.identities.append(Identity(IdentityKind.EMAIL, "", email_identity(values["email"])))
-            case "phone" if fills not in values:
-                values["phone"] = clean_phone(text, self._default_country)
-                person.identities.append(Identity(IdentityKind.PHONE, "", values["phone"]))
-            case "timezone" if fills not in values:
-                values["timezone"] = clean_timezone(text)
-            case "first_name" | "last_name" | "source" if fills not in values:
-                values[fills] = clean_text(text, 100)
+    def _reader(self, column: Column) -> Callable[[Person, str], None] | None:  # noqa: PLR0911 - a table
+        """Return the function that reads a cell of this column; None where it says nothing."""
+        match column.fills:
+            case "":
+                return None
+            case "name":
+                return _take_name
+            case "email":
+                return _take_email
+            case "phone":
+                return self._take_phone
+            case "timezone":
+                return _take_timezone
             case "tags":
-                person.tags |= self._tags(text)
+                return self._take_tags
             case "dnd":
-                person.has_opted_out = person.has_opted_out or clean_field(_DND, text)
+                return _take_opt_out
             case "external":
-                person.identities.append(Identity(IdentityKind.EXTERNAL, argument, clean_text(text, 254)))
-            case "custom" if argument not in person.custom_fields:
-                person.custom_fields[argument] = clean_field(self._custom_fields[argument], text)
+                return partial(_take_external_id, column.argument)
+            case "custom":
+                return partial(_take_custom_field, self._custom_fields[column.argument])
             case "custom_fields":
-                self._take_list(person, text)
+                return self._take_list
+            case _:
+                return partial(_take_text, column.fills)
+
+    def _take_phone(self, person: Person, text: str) -> None:
+        if "phone" not in person.values:
+            person.values["phone"] = clean_phone(text, self._default_country)
+            person.identities.append(Identity(PHONE, "", person.values["phone"]))
+
+    def _take_tags(self, person: Person, text: str) -> None:
+        if text not in self._cleaned_tags:
+            if len(self._cleaned_tags) > MAXIMUM_CACHED_TAGS:
+                self._cleaned_tags.clear()
+            self._cleaned_tags[text] = _read_tags(text)
+        person.tags |= self._cleaned_tags[text]
 
     def _take_list(self, person: Person, text: str) -> None:
         """Read HighLevel's `[{"id": …, "value": …}]`; ids that no custom field has are remembered for the report."""
@@ -128,36 +146,60 @@ class RowReader:
                 if value is not None:
                     person.custom_fields[definition.key] = value
 
-    def _tags(self, text: str) -> dict[str, str]:
-        """Return names by their folded form; `a, b`, `a;b` and `["a", "b"]` are read."""
-        if text not in self._cleaned_tags:
-            if len(self._cleaned_tags) > 10_000:  # noqa: PLR2004 - as good as any
-                self._cleaned_tags.clear()
-            self._cleaned_tags[text] = self._read_tags(text)
-        return self._cleaned_tags[text]
-
-    def _read_tags(self, text: str) -> dict[str, str]:
-        names: Sequence[Any] = re.split("[,;]", text)
-        if text.startswith("["):
-            try:
-                names = json.loads(text)
-            except (ValueError, RecursionError):
-                raise ValueError('Give names separated by commas, or a list such as ["a", "b"].') from None
-        tags: dict[str, str] = {}
-        for raw in names:
-            name = clean_text(raw, 50)
-            if name:
-                tags.setdefault(checked_name(name), name)
-        return tags
-
     def _problem(self, row: Row, heading: str, detail: str) -> RowProblem:
         further = [f"column {place}" for place in range(len(self._headings) + 1, len(row.cells) + 1)]
         cells = zip([*self._headings, *further], map(printable, row.cells), strict=False)
         return RowProblem(row.line, heading, detail, dict(cells))
 
 
-_ORDER = {IdentityKind.EMAIL: 0, IdentityKind.PHONE: 1, IdentityKind.EXTERNAL: 2}
+def _take_name(person: Person, text: str) -> None:
+    person.name = person.name or clean_text(text, 200)
+
+
+def _take_email(person: Person, text: str) -> None:
+    if "email" not in person.values:
+        person.values["email"] = clean_email(text)
+        person.identities.append(Identity(EMAIL, "", email_identity(text)))
+
+
+def _take_timezone(person: Person, text: str) -> None:
+    if "timezone" not in person.values:
+        person.values["timezone"] = clean_timezone(text)
+
+
+def _take_text(name: str, person: Person, text: str) -> None:
+    if name not in person.values:
+        person.values[name] = clean_text(text, 100)
+
+
+def _take_opt_out(person: Person, text: str) -> None:
+    person.has_opted_out = person.has_opted_out or clean_field(_DND, text)
+
+
+def _take_external_id(source: str, person: Person, text: str) -> None:
+    person.identities.append(Identity(EXTERNAL, source, clean_text(text, 254)))
+
+
+def _take_custom_field(definition: FieldDefinition, person: Person, text: str) -> None:
+    if definition.key not in person.custom_fields:
+        person.custom_fields[definition.key] = clean_field(definition, text)
+
+
+def _read_tags(text: str) -> dict[str, str]:
+    """Return names by their folded form; `a, b`, `a;b` and `["a", "b"]` are read."""
+    names: Sequence[Any] = re.split("[,;]", text)
+    if text.startswith("["):
+        try:
+            names = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError('Give names separated by commas, or a list such as ["a", "b"].') from None
+    tags: dict[str, str] = {}
+    for raw in names:
+        name = clean_text(raw, 50)
+        if name:
+            tags.setdefault(checked_name(name), name)
+    return tags
 
 
 def _match_order(identity: Identity) -> int:
-    return _ORDER[IdentityKind(identity.kind)]
+    return _ORDER[identity.kind]
