@@ -14,6 +14,7 @@ class TeamMemberInline(TabularInline):
 
     model = TeamMember
     fields = ("membership", "created_at")
+    readonly_fields = fields
     extra = 0
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -134,6 +134,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
+UNFOLD = {"SITE_TITLE": "Followthrough", "SITE_HEADER": "Followthrough", "SITE_SYMBOL": "account_tree"}
+
 STRUCTLOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
