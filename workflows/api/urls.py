@@ -26,6 +26,7 @@ from workflows.api.executions import (
     LogViewSet,
     WorkflowExecutionViewSet,
 )
+from workflows.api.imports import ContactImportViewSet, ImportViewSet
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
@@ -64,6 +65,7 @@ router.register("executions", ExecutionViewSet, basename="execution")
 execution_parts = below("executions", "execution")
 execution_parts.register("logs", LogViewSet, basename="execution-log")
 
+router.register("contacts/import", ContactImportViewSet, basename="contact-import")
 router.register("contacts", ContactViewSet, basename="contact")
 contact_parts = below("contacts", "contact")
 contact_parts.register("tags", ContactTagViewSet, basename="contact-tag")
@@ -74,6 +76,7 @@ contact_parts.register("executions", ContactExecutionViewSet, basename="contact-
 contact_parts.register("timeline", TimelineViewSet, basename="contact-timeline")
 router.register("tags", TagViewSet, basename="tag")
 router.register("tasks", TaskViewSet, basename="task")
+router.register("imports", ImportViewSet, basename="import")
 router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
 
 urlpatterns = [

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from uuid_utils.compat import uuid7
 
+from workflows.crm.imports import unfinished_imports
 from workflows.engine import clock
 from workflows.engine.claim import DUE_ACCOUNTS
 from workflows.engine.leases import extend_leases, give_back_failed
@@ -22,6 +24,7 @@ from workflows.engine.wake import Tick, wake
 logger = structlog.get_logger(__name__)
 
 FORGET_AFTER_HEARTBEATS = 24
+PATIENCE_WITH_IMPORTS = timedelta(seconds=60)
 
 
 class Pulse(threading.Thread):
@@ -52,6 +55,8 @@ class Pulse(threading.Thread):
         extend_leases()
         if time.monotonic() - self._heartbeat_at > settings.ENGINE["heartbeat_seconds"]:
             record_heartbeat(self.worker_id)
+            for import_id in unfinished_imports(before=clock.now() - PATIENCE_WITH_IMPORTS):
+                wake(Tick.RUN_IMPORT, import_id=str(import_id))  # harmless while it runs: one process at a time
             self._heartbeat_at = time.monotonic()
         for tick in due_ticks():
             wake(tick)

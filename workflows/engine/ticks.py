@@ -10,6 +10,8 @@ from django.conf import settings
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from workflows.crm.imports import run_import
+from workflows.crm.models import ImportStatus
 from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.dispatch import dispatch
@@ -17,7 +19,7 @@ from workflows.engine.holding import cancel_all, settle_workflow
 from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
-from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick
+from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick, wake
 
 _dispatching = Lock()
 _recovering = Lock()
@@ -71,6 +73,14 @@ def settle_workflow_tick(workflow_id: str) -> None:
 def cancel_executions_tick(workflow_id: str, reason: str, before: str) -> None:
     """Cancel what was inside a workflow at a certain time."""
     cancel_all(UUID(workflow_id), reason, datetime.fromisoformat(before))
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.RUN_IMPORT}", queue=CHORES_QUEUE, retry=AGAIN)
+def run_import_tick(import_id: str) -> None:
+    """Import a file of contacts; one that a stopping worker leaves unfinished is queued again."""
+    job = run_import(import_id=UUID(import_id), is_stopping=is_stopping, clock=clock.now)
+    if job.status == ImportStatus.RUNNING and is_stopping():
+        wake(Tick.RUN_IMPORT, import_id=import_id)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -27,6 +27,7 @@ class Tick(enum.StrEnum):
     SETTLE_WORKFLOW = "settle_workflow"
     CANCEL_EXECUTIONS = "cancel_executions"
     PRUNE_LOGS = "prune_logs"
+    RUN_IMPORT = "run_import"
 
 
 STEPS_QUEUE = "steps"
