@@ -132,6 +132,16 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ExecutionStatus": "workflows.models.ExecutionStatus",
+        "StepStatus": "workflows.models.ActionExecutionStatus",
+        "WorkflowStatus": "workflows.models.WorkflowStatus",
+        "ImportStatus": "workflows.crm.models.ImportStatus",
+        "ImportHandling": "workflows.crm.models.ImportHandling",
+        "TaskStatus": "workflows.crm.models.TaskStatus",
+        "TaskPriority": "workflows.crm.models.TaskPriority",
+        "NoteType": "workflows.crm.models.NoteType",
+    },
 }
 
 UNFOLD = {"SITE_TITLE": "Followthrough", "SITE_HEADER": "Followthrough", "SITE_SYMBOL": "account_tree"}
