@@ -4,7 +4,7 @@ import enum
 import inspect
 from abc import ABC
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from workflows.actions.outcomes import Outcome
 from workflows.configs.base import clean, complete
 from workflows.configs.references import references_in
 from workflows.crm.copies import Cause, ContactCopy, ContactView
+from workflows.templating import Work
 
 SUMMARY_LENGTH = 120
 
@@ -70,6 +71,8 @@ class Step:
     results: Mapping[str, Any]
     """Results of earlier steps by key: `steps.*` of templates."""
     batch: "StepBatch | None" = None
+    work: Work = field(default_factory=Work)
+    """What rendering cost so far: the templates of one step share one limit."""
 
     @property
     def cause(self) -> Cause:

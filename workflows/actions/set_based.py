@@ -69,7 +69,7 @@ def rendered(step: Step, source: str, *, field: str, limit: int, required: bool 
     """Return a template's text for the step's contact; raise Unfit when it is too long or, if required, blank."""
     try:
         template = compile_template(source)
-        text = source if template.is_plain else template.render(step.context())
+        text = source if template.is_plain else template.render(step.context(), work=step.work)
     except (RenderProblem, TemplateProblem) as problem:
         raise Unfit(f"{field}: {problem}", INVALID_CONFIG) from None
     if trim:
@@ -86,5 +86,8 @@ def rendered_value(step: Step, value: Any, *, field: str, limit: int) -> Any:
     if isinstance(value, str):
         return rendered(step, value, field=field, limit=limit, trim=False)
     if isinstance(value, list):
-        return [text for item in value if (text := rendered(step, item, field=field, limit=limit))]
+        texts = [text for item in value if (text := rendered(step, item, field=field, limit=limit))]
+        if sum(map(len, texts)) > limit:
+            raise Unfit(f"{field} has more than {limit} characters in all after rendering.")
+        return texts
     return value

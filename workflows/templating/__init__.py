@@ -7,7 +7,7 @@ from workflows.templating.compiled import (
     compile_template,
     validate_template,
 )
-from workflows.templating.context import OUTPUT_LIMIT
+from workflows.templating.context import OUTPUT_LIMIT, Work
 from workflows.templating.problems import RenderProblem, TemplateProblem
 from workflows.templating.structures import render_structure, templates_in
 
@@ -18,6 +18,7 @@ __all__ = [
     "CompiledTemplate",
     "RenderProblem",
     "TemplateProblem",
+    "Work",
     "compile_template",
     "render_structure",
     "templates_in",

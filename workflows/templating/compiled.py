@@ -12,8 +12,8 @@ from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidInterrupt
 from liquid.output import LimitedStringIO
 
-from workflows.templating.context import OUTPUT_LIMIT
-from workflows.templating.environment import HTML, PLAIN
+from workflows.templating.context import OUTPUT_LIMIT, Work
+from workflows.templating.environment import HTML, PLAIN, SafeContext
 from workflows.templating.problems import RenderProblem, TemplateProblem
 
 SOURCE_LIMIT = 64 * 1024
@@ -56,15 +56,18 @@ class CompiledTemplate:
             self._found_variables = frozenset() if self.parsed is None else outside_variables(self.parsed)
         return self._found_variables
 
-    def render(self, context: Mapping[str, Any], *, limit: int = OUTPUT_LIMIT) -> str:
-        """Return the text for a context of plain values and mappings; at most `limit` bytes of UTF-8."""
+    def render(self, context: Mapping[str, Any], *, limit: int = OUTPUT_LIMIT, work: Work | None = None) -> str:
+        """Return the text for a context of plain values and mappings; at most `limit` bytes of UTF-8.
+
+        Renderings that are given the same `work` share the limit of what a rendering may do.
+        """
         if self.parsed is None:
             if len(self.source) * 4 > limit and len(self.source.encode()) > limit:
                 raise RenderProblem(f"The text is longer than {limit} bytes.")
             return self.source
         template = self.parsed
         buffer = LimitedStringIO(limit=min(limit, OUTPUT_LIMIT))
-        state = template.context_class(template, globals=context)
+        state = SafeContext(template, work=work, globals=context)
         try:
             for node in template.nodes:
                 node.render(state, buffer)

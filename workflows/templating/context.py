@@ -15,27 +15,38 @@ TEXT_LIMIT = 128 * KILOBYTE
 """Characters of a text that a filter makes or that a template keeps in a variable."""
 ITEMS_LIMIT = 10_000
 """Items of a list or range that a loop or filter may work on."""
-WORK_LIMIT = 200_000
-"""Units of work in one rendering. A unit is about a microsecond: a filter, a kilobyte that is read, two characters
-of a loop's body each time. Work is counted instead of timed, so that a template fails everywhere or nowhere, however
-busy the machine is."""
+WORK_LIMIT = 50_000
+"""Units of work in one rendering, or in several that share a `Work`.
+
+A unit is about a microsecond: a filter, a kilobyte that is read, two characters of a loop's body each time. Work is
+counted instead of timed, so that a template fails everywhere or nowhere, however busy the machine is.
+"""
+
+
+class Work:
+    """What was done so far in renderings that share one limit."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def spend(self, units: int) -> None:
+        """Count work, and stop the rendering when there was too much of it."""
+        self.done += units
+        if self.done > WORK_LIMIT:
+            raise ResourceLimitError("the template does too much work", token=None)
 
 
 class BoundedContext(RenderContext):
     """A render context that sees the given mapping alone and counts the work."""
 
-    __slots__ = ("work",)
+    __slots__ = ("spend",)
 
-    def __init__(self, template: BoundTemplate, **options: Any) -> None:
+    def __init__(self, template: BoundTemplate, *, work: Work | None = None, **options: Any) -> None:
         super().__init__(template, **options)
-        self.work = 0
+        self.spend = (work or Work()).spend
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
-
-    def spend(self, units: int) -> None:
-        """Count work, and stop the rendering when there was too much of it."""
-        self.work += units
-        if self.work > WORK_LIMIT:
-            raise ResourceLimitError("the template does too much work", token=None)
 
     def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
         value: object = super().get(path, token=token, default=default)

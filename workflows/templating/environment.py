@@ -75,7 +75,7 @@ class SafeContext(BoundedContext):
 
 
 class SafeTemplate(BoundTemplate):
-    context_class = SafeContext
+    context_class: type[SafeContext] = SafeContext
 
 
 class SafeEnvironment(Environment):

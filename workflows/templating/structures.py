@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows.templating.compiled import compile_template
-from workflows.templating.context import OUTPUT_LIMIT
+from workflows.templating.context import OUTPUT_LIMIT, Work
 from workflows.templating.problems import RenderProblem
 
 DEPTH_LIMIT = 32
 
 
 def render_structure(value: Any, context: Mapping[str, Any], *, limit: int = OUTPUT_LIMIT) -> Any:
-    """Return a copy with every text rendered; keys and other values stay. The texts share the limit (bytes)."""
+    """Return a copy with every text rendered; keys and other values stay. The texts share the limits."""
     return Structure(context, limit).render(value, depth=0)
 
 
@@ -33,12 +33,13 @@ class Structure:
     def __init__(self, context: Mapping[str, Any], limit: int) -> None:
         self.context = context
         self.left = limit
+        self.work = Work()
 
     def render(self, value: Any, *, depth: int) -> Any:
         if depth > DEPTH_LIMIT:
             raise RenderProblem(f"the value is nested deeper than {DEPTH_LIMIT} levels")
         if isinstance(value, str):
-            text = compile_template(value).render(self.context, limit=self.left)
+            text = compile_template(value).render(self.context, limit=self.left, work=self.work)
             self.left -= len(text.encode())
             return text
         if isinstance(value, Mapping):

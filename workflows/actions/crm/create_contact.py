@@ -75,9 +75,9 @@ class CreateContact(SetBasedAction[ContactDraft]):
         )
         custom_fields = MappingField(
             child=TemplateValueField(max_length=VALUE_LIMIT, help_text="A value that fits the field, or a template."),
-            max_length=100,
+            max_length=50,
             required=False,
-            help_text="Values by the key of the custom field, ≤ 100.",
+            help_text="Values by the key of the custom field, ≤ 50.",
         )
         tags = ListField(
             child=TextField(max_length=50, help_text="Name of a tag, 1–50 characters."),

@@ -26,7 +26,21 @@ from workflows.templating import compile_template, templates_in, validate_templa
 
 pytestmark = pytest.mark.django_db
 
-WRONG_VALUES: tuple[Any, ...] = (None, True, 7, 1.5, "", "\x00", "\ud800", [], [[]], {}, {"": {}}, "{{ nobody.name }}", 10**400)
+WRONG_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    1.5,
+    "",
+    "\x00",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    {"": {}},
+    "{{ nobody.name }}",
+    10**400,
+)
 
 
 @pytest.fixture(params=list(registry), ids=lambda kind: kind.slug)

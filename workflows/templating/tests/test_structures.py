@@ -20,6 +20,12 @@ class TestRenderStructure:
         with pytest.raises(RenderProblem):
             render_structure(["abc", "{{ contact.first_name }}"], CONTEXT, limit=6)
 
+    def test_shares_the_work_among_all_texts(self):
+        loop = "{% for i in (1..3000) %}{{ i }}{% endfor %}"
+        assert len(render_structure([loop] * 2, CONTEXT)) == 2
+        with pytest.raises(RenderProblem, match="too much work"):
+            render_structure([loop] * 3, CONTEXT)
+
     def test_refuses_deep_nesting(self):
         value = "x"
         for _ in range(40):
