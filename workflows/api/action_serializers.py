@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.serializers import StrictSerializer
@@ -121,5 +122,6 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
         slug = item.action.action_type
         return registry.get(slug).summary(item.action.action_config) if slug in registry else ""
 
-    def get_branches(self, item: PlacedAction) -> list[BranchSerializer]:
+    @extend_schema_field(BranchSerializer(many=True))
+    def get_branches(self, item: PlacedAction) -> list[dict[str, Any]]:
         return []

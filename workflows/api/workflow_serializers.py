@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.serializers import StrictSerializer
@@ -113,8 +114,9 @@ class WorkflowDetailSerializer(WorkflowSerializer):
         fields = (*WorkflowSerializer.Meta.fields, "actions", "triggers", "goals")
         read_only_fields = fields
 
-    def get_actions(self, workflow: Workflow) -> list[ActionSerializer]:
-        return ActionSerializer(self.context["actions"], many=True).data  # type: ignore[return-value]
+    @extend_schema_field(ActionSerializer(many=True))
+    def get_actions(self, workflow: Workflow) -> Any:
+        return ActionSerializer(self.context["actions"], many=True).data
 
     def get_goals(self, workflow: Workflow) -> list[Any]:
         return []
