@@ -1,7 +1,8 @@
 # `make run` and `make test` are all a newcomer needs: both make their own virtual environment and database.
 # PORT (default 8000) and DATA_DIR (default .data) are honoured by every target.
 
-.PHONY: run test check bench prove docs lock clean help
+.PHONY: run test check check-style check-layers check-types check-deployment check-migrations check-generated \
+	bench prove docs lock clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
@@ -10,7 +11,9 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes
 MANAGE := $(BIN)/python manage.py
 PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=crm.example.test \
-	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG DATABASE_URL=postgres://nobody@127.0.0.1:1/none
+	SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG \
+	SECRET_KEYS=Zm9yLXRoZS1jaGVja3Mtb25seS0wMTIzNDU2Nzg5MDE= DATABASE_URL=postgres://nobody@127.0.0.1:1/none
+OPENAPI := $(MANAGE) spectacular --api-version v1 --validate --fail-on-warn
 ARGS ?=
 
 help:
@@ -32,20 +35,32 @@ test: .venv/develop.stamp
 prove: .venv/develop.stamp
 	@exec $(BIN)/python -m pytest -m proof $(ARGS)
 
-check: .venv/develop.stamp
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(BIN)/mypy .
+check: check-style check-layers check-types check-deployment check-migrations check-generated
+
+check-style: .venv/develop.stamp
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+
+check-layers: .venv/develop.stamp
+	$(BIN)/lint-imports --no-logo
+
+check-types: .venv/develop.stamp
+	$(BIN)/mypy
+
+check-deployment: .venv/develop.stamp
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+check-migrations: .venv/develop.stamp
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+check-generated: .venv/develop.stamp
 	$(MANAGE) document_actions --check
-	$(MANAGE) spectacular --api-version v1 --validate --fail-on-warn --file .venv/openapi.yaml
+	$(OPENAPI) --file .venv/openapi.yaml
 	diff -u docs/openapi.yaml .venv/openapi.yaml
 
 docs: .venv/develop.stamp
 	$(MANAGE) document_actions
-	$(MANAGE) spectacular --api-version v1 --validate --fail-on-warn --file docs/openapi.yaml
+	$(OPENAPI) --file docs/openapi.yaml
 
 lock: .venv/develop.stamp
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate -p 3.11 \
