@@ -34,5 +34,5 @@ class TestThePageOfAWorkflow:
         workflow = WorkflowFactory(account=account)
         Workflow.objects.filter(id=workflow.id).update(deleted_at=workflow.created_at)
 
-        assert staff.get(reverse("admin:workflows_workflow_change", args=[workflow.id])).status_code == 302
         assert str(workflow.id) not in staff.get(reverse("admin:workflows_workflow_changelist")).content.decode()
+        assert staff.get(reverse("admin:workflows_workflow_change", args=[workflow.id])).status_code == 302
