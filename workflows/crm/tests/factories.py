@@ -20,6 +20,7 @@ from workflows.crm.models import (
     Event,
     FieldType,
     IdentityKind,
+    Import,
     Note,
     Tag,
     Task,
@@ -114,6 +115,14 @@ class CustomFieldFactory(DjangoModelFactory[CustomField]):
 
     class Meta:
         model = CustomField
+
+
+class ImportFactory(DjangoModelFactory[Import]):
+    account = factory.SubFactory(AccountFactory)
+    filename = "people.csv"
+
+    class Meta:
+        model = Import
 
 
 class EventFactory(DjangoModelFactory[Event]):
