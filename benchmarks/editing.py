@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 from uuid import UUID
@@ -99,7 +100,7 @@ def all_adds(workflows: list[Workflow], chance: random.Random, add: Callable[[Wo
     """Fill every workflow up to its limit, at random positions."""
     for workflow in workflows:
         for length in range(LENGTH):
-            yield lambda workflow=workflow, length=length: add(workflow, chance.randint(0, length))
+            yield partial(add, workflow, chance.randint(0, length))
 
 
 def all_reorders(
@@ -110,7 +111,7 @@ def all_reorders(
         workflow = workflows[number % len(workflows)]
         items = list_actions(account_id=workflow.account_id, workflow_id=workflow.id)
         order = chance.sample([item.action.id for item in items], LENGTH)
-        yield lambda workflow=workflow, order=order: reorder(workflow, order)
+        yield partial(reorder, workflow, order)
 
 
 def milliseconds(call: Call) -> float:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
-
 from accounts.api.views import AccountViewSet
 from workflows.models import Workflow
 
@@ -19,7 +17,7 @@ class AuthoringViewSet(AccountViewSet):
 class PartViewSet(AuthoringViewSet):
     """Parts of one workflow."""
 
-    parent_queryset: QuerySet[Workflow] = Workflow.objects.present()
+    parent_queryset = Workflow.objects.present()
     parent_kwarg = "workflow_id"
     parent_field = "workflow"
 

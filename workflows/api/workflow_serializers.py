@@ -80,7 +80,7 @@ class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
 
     class Meta:
         model = Workflow
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "name",
             "description",
