@@ -14,10 +14,11 @@ from accounts.models import Membership, Role, User
 ADMINISTRATORS = (Role.ADMIN, Role.OWNER)
 
 
-def administered_accounts(user: User | AnonymousUser) -> QuerySet[Any, UUID]:
+def administered_accounts(user: User | AnonymousUser) -> QuerySet[Membership, UUID]:
     """Return the ids of the accounts that a user is admin or owner of."""
-    memberships = Membership.objects.filter(user_id=user.pk, is_active=True, role__in=ADMINISTRATORS)
-    return memberships.values_list("account_id", flat=True)
+    memberships = Membership.objects.filter(is_active=True, role__in=ADMINISTRATORS)
+    own = memberships.filter(user=user) if isinstance(user, User) else memberships.none()
+    return own.values_list("account_id", flat=True)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -37,7 +37,8 @@ class NewApiKeySerializer(ApiKeySerializer):
 
     key = serializers.CharField(read_only=True, help_text="The key itself; shown this once.")
 
-    class Meta(ApiKeySerializer.Meta):
+    class Meta:
+        model = ApiKey
         fields = (*ApiKeySerializer.Meta.fields, "key")
         read_only_fields = fields
 
@@ -72,7 +73,7 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin, AccountViewSet):
         api_key, key = api_keys.create_api_key(
             **self.on_behalf(),
             actor_role=self.caller.role,
-            user_id=request.user.id,
+            user_id=self.caller.user.id,
             role=Role(data.pop("role")),
             **data,
         )

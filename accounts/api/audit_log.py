@@ -15,7 +15,9 @@ from accounts.models import AuditEntry, Role
 class ActorSerializer(StrictSerializer):
     """Who did it."""
 
-    label = serializers.CharField(source="actor_label", help_text="The actor as text; outlives the user and the key.")
+    label = serializers.CharField(  # type: ignore[assignment]  # hides Field.label
+        source="actor_label", help_text="The actor as text; outlives the user and the key."
+    )
     user_id = serializers.UUIDField(
         source="actor_user_id", allow_null=True, help_text="The person, also behind an API key."
     )

@@ -27,6 +27,7 @@ class Caller:
     """On whose behalf a request is made: `request.auth` of every authenticated request."""
 
     account: Account
+    user: User
     role: Role
     actor: Actor
 
@@ -52,7 +53,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             user_id=api_key.user_id,
             api_key_id=api_key.id,
         )
-        return api_key.user, Caller(account=api_key.account, role=effective_role(api_key), actor=actor)
+        return api_key.user, Caller(
+            account=api_key.account, user=api_key.user, role=effective_role(api_key), actor=actor
+        )
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
@@ -109,22 +112,23 @@ class MemberSessionAuthentication(SessionAuthentication):
             return None
         user = authenticated[0]
         account, role = self._pick(user, request.headers.get("X-Account-ID"))
-        return user, Caller(account=account, role=role, actor=Actor(label=str(user)[:200], user_id=user.id))
+        return user, Caller(account=account, user=user, role=role, actor=Actor(label=str(user)[:200], user_id=user.id))
 
     def _pick(self, user: User, wanted: str | None) -> tuple[Account, Role]:
         """Return the account to act in: the one wanted, else the user's first; a superuser may want any."""
         memberships = Membership.objects.filter(user=user, is_active=True).select_related("account").order_by("id")
-        if wanted is not None:
-            memberships = memberships.filter(account_id=parse_uuid(wanted))
-        membership = memberships.first()
-        if not user.is_superuser:
-            if membership is None:
-                raise PermissionDenied(NO_ACCOUNT if wanted is None else FOREIGN_ACCOUNT)
-            return membership.account, Role(membership.role)
         accounts = Account.objects.order_by("id")
         if wanted is not None:
-            accounts = accounts.filter(pk=parse_uuid(wanted))
-        account = membership.account if membership else accounts.first()
-        if account is None:
-            raise PermissionDenied("There is no such account.")
-        return account, Role.OWNER
+            account_id = parse_uuid(wanted)
+            if account_id is None:
+                raise PermissionDenied(FOREIGN_ACCOUNT)
+            memberships, accounts = memberships.filter(account_id=account_id), accounts.filter(pk=account_id)
+        membership = memberships.first()
+        if user.is_superuser:
+            account = membership.account if membership else accounts.first()
+            if account is None:
+                raise PermissionDenied("There is no such account.")
+            return account, Role.OWNER
+        if membership is None:
+            raise PermissionDenied(NO_ACCOUNT if wanted is None else FOREIGN_ACCOUNT)
+        return membership.account, Role(membership.role)

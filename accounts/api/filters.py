@@ -69,7 +69,7 @@ def check_parameters(request: Request, view: Any, filterset: FilterSet | None = 
         raise InvalidFilter(*problems)
 
 
-class StrictBooleanField(forms.NullBooleanField):
+class StrictBooleanField(forms.Field):
     """`true` or `false`; anything else is refused instead of ignored."""
 
     widget = forms.TextInput
@@ -80,9 +80,6 @@ class StrictBooleanField(forms.NullBooleanField):
         if value in ("true", "false"):
             return value == "true"
         raise forms.ValidationError("Must be true or false.")
-
-    def validate(self, value: Any) -> None:
-        return None
 
 
 class BooleanFilter(django_filters.BooleanFilter):

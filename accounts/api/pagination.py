@@ -1,7 +1,6 @@
 """Lists in pages: by offset for records, by cursor for logs that grow without end."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from django.core import signing
@@ -48,7 +47,7 @@ class ItemsPagination(BasePagination):
 
     parameters = ("limit", "offset")
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Sequence[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.limit = whole_number(request, "limit", default=DEFAULT_LIMIT, lowest=1, highest=MAXIMUM_LIMIT)
         self.offset = whole_number(request, "offset", default=0, lowest=0, highest=MAXIMUM_OFFSET)
         self.total: int = queryset.count() if isinstance(queryset, QuerySet) else len(queryset)
@@ -96,7 +95,7 @@ class CursorItemsPagination(BasePagination):
     parameters = ("limit", "cursor")
     salt = "accounts.api.pagination"
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> Sequence[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit = whole_number(request, "limit", default=DEFAULT_LIMIT, lowest=1, highest=MAXIMUM_LIMIT)
         is_descending = getattr(view, "cursor_ordering", "-id") == "-id"
         direction, place = self._read(request.query_params.get("cursor"))

@@ -16,7 +16,9 @@ MAXIMUM_DEPTH = 32
 MAXIMUM_INTEGER = 2**63 - 1
 MAXIMUM_INTEGER_DIGITS = len(str(MAXIMUM_INTEGER)) + 1  # and a sign
 
-STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+ONE_KIND = str.maketrans("{}", "[]")
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -81,16 +83,16 @@ def loads(body: bytes) -> Any:
 
 
 def check_depth(text: str) -> None:
-    """Refuse deep nesting before anything recursive sees it; reads no further than the bracket that is too much."""
-    depth = 0
-    for match in STRINGS_AND_BRACKETS.finditer(text):
-        found = match[0]
-        if found in "[{":
-            depth += 1
-            if depth > MAXIMUM_DEPTH:
-                raise InvalidJSON(f"The body is nested deeper than {MAXIMUM_DEPTH} levels.")
-        elif found in "]}":
-            depth -= 1
+    """Refuse deep nesting before anything recursive sees it.
+
+    Leaves the brackets and takes away innermost pairs, a level a pass: what is left after the deepest level allowed
+    is nested deeper, or not closed, which the parser refuses if it is not too deep for that. No step loops in Python.
+    """
+    brackets = NO_BRACKETS.sub("", STRINGS.sub("", text)).translate(ONE_KIND)
+    for _ in range(MAXIMUM_DEPTH):
+        brackets = brackets.replace("[]", "")
+    if "[]" in brackets or brackets.count("[") > MAXIMUM_DEPTH:
+        raise InvalidJSON(f"The body is nested deeper than {MAXIMUM_DEPTH} levels.")
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class AccountViewSet(GenericViewSet):
         return self.find(self.get_queryset(), self.kwargs[self.lookup_url_kwarg])
 
     def get_serializer_context(self) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if not getattr(self, "swagger_fake_view", False):
             context["account_id"] = self.caller.account_id
         return context
@@ -127,11 +127,11 @@ def accept_chunked_body(request: HttpRequest) -> None:
     """Make a JSON body sent in chunks readable, up to the limit; Django and DRF would see an empty one."""
     if "chunked" not in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         return
-    if not request.META.get("wsgi.input_terminated") or not request.content_type.endswith("json"):
+    if not request.META.get("wsgi.input_terminated") or not (request.content_type or "").endswith("json"):
         raise LengthRequired
     body = read_at_most(request.META["wsgi.input"])
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = BytesIO(body)  # type: ignore[attr-defined]  # noqa: SLF001 - Django has no other way in
+    request._stream = BytesIO(body)  # noqa: SLF001 - Django has no other way in
 
 
 class ListMixin(ListModelMixin):

@@ -63,7 +63,7 @@ def change_member(
     if not after:
         return membership
     refuse_more_than_own(actor_role, Role(membership.role))
-    refuse_more_than_own(actor_role, Role(wanted["role"]))
+    refuse_more_than_own(actor_role, role or Role(membership.role))
     was_owner = before == {"role": Role.OWNER.value, "is_active": True}
     if was_owner and not other_owners:
         raise Conflict("last_owner", "This is the account's last owner; make another member owner first.")

@@ -39,7 +39,7 @@ def update_team(
     if not after:
         return team
     _check(account_id, name, member_ids or (), team_id=team_id)
-    team.name = wanted["name"]
+    team.name = team.name if name is None else name
     team.save(update_fields=["name", "updated_at"])
     if member_ids is not None:
         _set_members(team, member_ids)
@@ -69,7 +69,8 @@ def _find(account_id: UUID, team_id: UUID) -> Team:
 
 
 def _check(account_id: UUID, name: str | None, member_ids: Sequence[UUID], team_id: UUID | None = None) -> None:
-    if name is not None and Team.objects.for_account(account_id).filter(name=name).exclude(pk=team_id).exists():
+    namesakes = Team.objects.for_account(account_id).filter(name=name) if name is not None else Team.objects.none()
+    if any(team.id != team_id for team in namesakes):
         raise Conflict("name_taken", f"There is a team named {name} already.", "name")
     active = Membership.objects.for_account(account_id).filter(is_active=True, pk__in=member_ids)
     known = set(active.values_list("pk", flat=True))

@@ -69,6 +69,18 @@ class TestLoads:
     def test_reads_what_only_looks_hostile(self) -> None:
         assert loads(rb'["\\u0000", "\\ud800", "[[[[", "\ud83d\ude00"]') == ["\\u0000", "\\ud800", "[[[[", "😀"]
 
+    @pytest.mark.parametrize("depth", [1, MAXIMUM_DEPTH - 1, MAXIMUM_DEPTH, MAXIMUM_DEPTH + 1, MAXIMUM_DEPTH * 2, 500])
+    @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[1,{"]":', "},[]]")])
+    def test_takes_depth_up_to_the_limit(self, depth: int, opening: str, closing: str) -> None:
+        levels = -(-depth // sum(map(opening.count, "[{")))
+        body = (opening * levels + "1" + closing * levels).encode()
+        actual = levels * sum(map(opening.count, "[{"))
+        if actual <= MAXIMUM_DEPTH:
+            assert loads(body)
+        else:
+            with pytest.raises(InvalidJSON, match="deeper"):
+                loads(body)
+
     def test_counts_depth_and_not_brackets(self) -> None:
         assert loads(b"[" * MAXIMUM_DEPTH + b"]" * MAXIMUM_DEPTH)
         assert len(loads(b"[" + b",".join([b"[]"] * 1000) + b"]")) == 1000
@@ -87,10 +99,10 @@ class TestLoads:
         ids=["lists", "objects", "escapes", "siblings", "digits"],
     )
     def test_refuses_a_megabyte_of_malice_within_a_second(self, body: bytes) -> None:
-        started = time.perf_counter()
+        started = time.thread_time()
         with pytest.raises(InvalidJSON):
             loads(body)
-        assert time.perf_counter() - started < 1
+        assert time.thread_time() - started < 1
 
 
 class TestReadAtMost:
