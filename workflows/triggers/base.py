@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from workflows.configs.base import StrictConfig, clean, complete
+from workflows.configs.base import StrictConfig, clean
 
 
 class TriggerSettings(StrictConfig):
@@ -33,10 +33,6 @@ class TriggerType(ABC):
     def clean_settings(self, settings: Any, *, account_id: UUID) -> dict[str, Any]:
         """Return what was sent, checked and normalised, without defaults, or raise Invalid (paths inside it)."""
         return clean(self.Settings, settings, account_id=account_id)
-
-    def complete_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return cleaned settings with their defaults."""
-        return complete(self.Settings, settings)
 
     @classmethod
     def description(cls) -> str:
