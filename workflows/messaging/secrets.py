@@ -65,7 +65,7 @@ def create_secret(*, account_id: UUID, actor: Actor, name: str, value: str) -> S
     try:
         with transaction.atomic():
             secret = Secret.objects.create(account_id=account_id, name=name, ciphertext=ciphertext, key_id=key_id)
-            _audit(secret, actor, "secret_created", after={"name": name})
+            _audit(secret, actor, "secret.created", after={"name": name})
     except IntegrityError as error:
         raise Conflict(
             "name_taken", f"There is a secret named “{name}” already; choose another name.", "name"
@@ -80,7 +80,7 @@ def replace_secret(*, account_id: UUID, actor: Actor, secret_id: UUID, value: st
         _check(secret.name, value)
         secret.ciphertext, secret.key_id = _encrypt(value)
         secret.save(update_fields=["ciphertext", "key_id", "updated_at"])
-        _audit(secret, actor, "secret_replaced", after={"name": secret.name})
+        _audit(secret, actor, "secret.replaced", after={"name": secret.name})
     return secret
 
 
@@ -89,7 +89,7 @@ def delete_secret(*, account_id: UUID, actor: Actor, secret_id: UUID) -> None:
     try:
         with transaction.atomic():
             secret = _locked(account_id, secret_id)
-            _audit(secret, actor, "secret_deleted", before={"name": secret.name})
+            _audit(secret, actor, "secret.deleted", before={"name": secret.name})
             secret.delete()
     except RestrictedError as error:
         raise Conflict("in_use", "A connection uses this secret; give the connection another one first.") from error

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from django.template import Context, Engine
 from django.utils.html import conditional_escape, format_html, format_html_join, urlize
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from workflows.messaging.postbox.ledger import Entry, Ledger
 from workflows.messaging.postbox.letters import for_display, open_letter
@@ -190,8 +190,10 @@ def _shown(body: bytes) -> str:
     return body[:LONGEST_SHOWN].decode("utf-8", "replace")
 
 
-def _linked(text: str) -> str:
-    return urlize(text, nofollow=True, autoescape=True).replace('<a href="', '<a target="_blank" href="')
+def _linked(text: str) -> SafeString:
+    """Escape the text and make links of the addresses in it, which open in a new tab."""
+    links = urlize(text, nofollow=True, autoescape=True)
+    return mark_safe(links.replace('<a href="', '<a target="_blank" href="'))  # noqa: S308 - urlize has escaped it
 
 
 def _pretty(body: bytes) -> SafeString | str:
