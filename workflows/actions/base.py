@@ -71,6 +71,10 @@ class Step:
     results: Mapping[str, Any]
     """Results of earlier steps by key: `steps.*` of templates."""
     batch: "StepBatch | None" = None
+    key: UUID | None = None
+    """Idempotency key of an effect outside: the same on every attempt, after every crash."""
+    attempt: int = 0
+    """How often that effect was tried before."""
     work: Work = field(default_factory=Work)
     """What rendering cost so far: the templates of one step share one limit."""
 
