@@ -125,3 +125,14 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     @extend_schema_field(BranchSerializer(many=True))
     def get_branches(self, item: PlacedAction) -> list[dict[str, Any]]:
         return []
+
+
+class WholeList(serializers.Serializer[Any]):
+    """All actions of one list, in the shape of a page."""
+
+    items = ActionSerializer(many=True)
+    total = serializers.IntegerField()
+    workflow_id = serializers.UUIDField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    has_more = serializers.BooleanField()

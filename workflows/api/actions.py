@@ -16,7 +16,14 @@ from accounts.api.pagination import DEFAULT_LIMIT, ItemsPagination
 from accounts.api.serializers import NoInput
 from accounts.problems import Invalid, Missing, Problem
 from workflows.api.action_filters import FILTER_PARAMETERS, FILTERS, narrowed
-from workflows.api.action_serializers import ActionMove, ActionReorder, ActionSerializer, ActionUpdate, NewAction
+from workflows.api.action_serializers import (
+    ActionMove,
+    ActionReorder,
+    ActionSerializer,
+    ActionUpdate,
+    NewAction,
+    WholeList,
+)
 from workflows.api.authoring import PartViewSet
 from workflows.authoring import chain
 from workflows.authoring.action_fields import ActionChanges
@@ -90,23 +97,15 @@ class ActionViewSet(PartViewSet):
         chain.remove_action(**self.on_behalf(), action_id=self.action_id())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=ActionReorder, responses=ActionSerializer(many=True))
-    @action(detail=False, methods=["post"], input_serializer_class=ActionReorder)
+    @extend_schema(request=ActionReorder, responses=WholeList)
+    @action(detail=False, methods=["post"], input_serializer_class=ActionReorder, pagination_class=None)
     def reorder(self, request: Request, **kwargs: Any) -> Response:
         """Put the named actions at the named positions; the others keep their order around them."""
         data = self.validated()
         data["action_positions"] = by_id(data["action_positions"])
         items = chain.reorder_actions(**self.on_behalf(), **data)
-        return Response(
-            {
-                "items": self.get_serializer(items, many=True).data,
-                "total": len(items),
-                "workflow_id": self.parent.id,
-                "limit": DEFAULT_LIMIT,
-                "offset": 0,
-                "has_more": False,
-            }
-        )
+        whole_list = {"items": items, "total": len(items), "workflow_id": self.parent.id, "limit": DEFAULT_LIMIT}
+        return Response(WholeList({**whole_list, "offset": 0, "has_more": False}).data)
 
     @extend_schema(request=NoInput, responses={201: ActionSerializer})
     @action(detail=True, methods=["post"], input_serializer_class=NoInput)
