@@ -97,6 +97,11 @@ class ItemSearchFilter(SearchFilter):
             raise InvalidFilter(Problem("invalid_filter", detail, "search"))
         return super().get_search_terms(request)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        fields = getattr(view, "search_fields", None) or ()
+        names = ", ".join(field.split("__")[-1] for field in fields)
+        return [text_parameter("search", f"Words to look for in {names}; all must be found.")] if fields else []
+
 
 class ItemOrderingFilter(OrderingFilter):
     """`?ordering=` over the view's `ordering_fields`, with the id as the last resort so that pages never overlap."""
@@ -112,3 +117,18 @@ class ItemOrderingFilter(OrderingFilter):
         if not wanted:
             return self.get_default_ordering(view)
         return [*wanted, "-id"]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        fields = getattr(view, "ordering_fields", None) or ()
+        description = f"Fields to sort by, separated by commas, with - in front for descending: {', '.join(fields)}."
+        return [text_parameter("ordering", description)] if fields else []
+
+
+def text_parameter(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string"},
+    }

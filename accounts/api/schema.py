@@ -104,3 +104,36 @@ class AccountRelatedFieldExtension(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
+
+
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+CHALLENGE = {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}}
+ERROR_RESPONSES: dict[str, dict[str, Any]] = {
+    "400": {"name": "Invalid", "description": "What was sent cannot be accepted; nothing was changed."},
+    "401": {"name": "Unauthenticated", "description": "There is no credential, or a bad one.", "headers": CHALLENGE},
+    "403": {"name": "Forbidden", "description": "The caller's role does not reach this far."},
+    "404": {"name": "NotFound", "description": "Something in the path does not exist in this account."},
+    "409": {"name": "Conflict", "description": "Not possible in the present state; nothing was changed."},
+    "412": {"name": "Stale", "description": "The object is another by now than `If-Match` says."},
+    "413": {"name": "TooLarge", "description": "The body is too large."},
+    "415": {"name": "UnsupportedMediaType", "description": "The body has another content type than the route takes."},
+    "429": {"name": "Throttled", "description": "Too many requests.", "headers": RETRY_AFTER},
+    "503": {"name": "Unavailable", "description": "The database is away; try again.", "headers": RETRY_AFTER},
+}
+
+
+def share_error_responses(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe each kind of error once and refer to it; called by drf-spectacular when a schema is complete."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}
+    for path in result["paths"].values():
+        for operation in path.values():
+            responses = operation["responses"]
+            for status in ERROR_RESPONSES.keys() & responses.keys():
+                if responses[status].get("content") == content:
+                    responses[status] = {"$ref": f"#/components/responses/{ERROR_RESPONSES[status]['name']}"}
+            operation["responses"] = dict(sorted(responses.items()))
+    result["components"]["responses"] = {
+        response["name"]: {key: value for key, value in response.items() if key != "name"} | {"content": content}
+        for response in ERROR_RESPONSES.values()
+    }
+    return result

@@ -132,6 +132,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.schema.share_error_responses",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "ExecutionStatus": "workflows.models.ExecutionStatus",
         "StepStatus": "workflows.models.ActionExecutionStatus",
