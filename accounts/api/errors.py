@@ -8,7 +8,7 @@ import psycopg
 import structlog
 from django.core import exceptions as django_exceptions
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.views import defaults
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -17,7 +17,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from accounts.api.refusals import DatabaseUnavailable, Refused
+from accounts.api.refusals import DatabaseUnavailable, Refused, TooLarge
 from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem
 
 CONTENTION = frozenset({"40P01", "40001", "55P03"})
@@ -76,7 +76,9 @@ def translate(exception: Exception) -> Exception:  # noqa: PLR0911 - a table
             return exceptions.NotFound()
         case django_exceptions.ValidationError():
             return Refused(400, problems_of(exception))
-        case django_exceptions.SuspiciousOperation():
+        case django_exceptions.RequestDataTooBig():
+            return TooLarge("The body is larger than this route takes.")
+        case django_exceptions.SuspiciousOperation() | UnreadablePostError():
             return Refused(400, [Problem("invalid", "The request cannot be read.")])
         case OperationalError() | InterfaceError():
             logger.warning("database unavailable", sqlstate=sqlstate(exception), error=str(exception))

@@ -54,9 +54,14 @@ def read_at_most(stream: IO[Any], declared: int = 0, maximum: int = MAXIMUM_BYTE
     """Read the body; what is larger than `maximum`, whatever its declared length, is refused without reading on."""
     if declared > maximum:
         raise TooLarge(f"The body has {declared} bytes; {maximum} are allowed.")
-    body: bytes = stream.read(maximum + 1)
+    try:
+        body: bytes = stream.read(maximum + 1)
+    except Exception:  # noqa: BLE001 - each server has its own for a client that leaves or sends broken chunks
+        raise InvalidJSON("The body could not be read to its end.") from None
     if len(body) > maximum:
         raise TooLarge(f"The body has more than {maximum} bytes.")
+    if len(body) < declared:
+        raise InvalidJSON(f"The body ended after {len(body)} of {declared} bytes.")
     return body
 
 

@@ -4,10 +4,10 @@ A resource below another one is registered with a router that `below()` makes; i
 """
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
+from accounts.api import reference
 from accounts.api.account import OwnAccountViewSet
 from accounts.api.api_keys import ApiKeyViewSet
 from accounts.api.audit_log import AuditLogViewSet
@@ -82,8 +82,8 @@ router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
 urlpatterns = [
     *(url for each in routers for url in each.urls),
     path("account", OwnAccountViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="account"),
-    path("schema", SpectacularAPIView.as_view(authentication_classes=[]), name="schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="v1:schema", authentication_classes=[]), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="v1:schema", authentication_classes=[]), name="redoc"),
+    path("schema", reference.schema, name="schema"),
+    path("docs", reference.swagger, name="docs"),
+    path("redoc", reference.redoc, name="redoc"),
     re_path(r"", not_found, name="unknown"),
 ]

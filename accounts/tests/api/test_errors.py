@@ -4,9 +4,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.core.exceptions import ObjectDoesNotExist, SuspiciousOperation, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from django.test import Client, RequestFactory
 from django.urls import path
 from rest_framework.request import Request
@@ -94,10 +94,16 @@ class TestExceptionHandler:
         assert headers["Retry-After"] == "2"
         assert "secret" not in json.dumps(body)
 
-    @pytest.mark.parametrize("exception", [DataError("integer out of range"), SuspiciousOperation("secret")])
+    @pytest.mark.parametrize(
+        "exception", [DataError("integer out of range"), SuspiciousOperation("secret"), UnreadablePostError("secret")]
+    )
     def test_answers_400_to_what_cannot_be_stored_or_read(self, exception: Exception) -> None:
         status, body, _ = answer(exception)
         assert (status, body["errors"][0]["code"]) == (400, "invalid")
+
+    def test_answers_413_to_what_is_too_large(self) -> None:
+        status, body, _ = answer(RequestDataTooBig("secret"))
+        assert (status, body["errors"][0]["code"]) == (413, "too_large")
 
     def test_answers_409_to_a_lost_race(self) -> None:
         status, body, _ = answer(caused_by(IntegrityError("secret"), psycopg.errors.UniqueViolation("secret")))

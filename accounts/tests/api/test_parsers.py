@@ -115,6 +115,19 @@ class TestReadAtMost:
             read_at_most(stream, declared=MAXIMUM_BYTES + 1)
         assert stream.tell() == 0
 
+    @pytest.mark.parametrize("error", [OSError("reset"), ValueError("bad chunk")])
+    def test_refuses_a_body_that_cannot_be_read_to_its_end(self, error: Exception) -> None:
+        class Broken(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                raise error
+
+        with pytest.raises(InvalidJSON, match="could not be read"):
+            read_at_most(Broken())
+
+    def test_refuses_a_body_that_is_shorter_than_declared(self) -> None:
+        with pytest.raises(InvalidJSON, match="ended after 2 of 100 bytes"):
+            read_at_most(io.BytesIO(b"{}"), declared=100)
+
     def test_does_not_believe_a_declared_length_that_is_too_small(self) -> None:
         stream = io.BytesIO(b"x" * (MAXIMUM_BYTES * 3))
         with pytest.raises(TooLarge):
