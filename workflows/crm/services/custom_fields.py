@@ -78,7 +78,7 @@ def change_custom_field(
     after = _facts(field)
     if after != before:
         field.updated_at = now
-        field.save(update_fields=["label", "options", "updated_at"])
+        CustomField.objects.filter(id=field.id).update(label=field.label, options=field.options, updated_at=now)
         changed = [name for name in after if after[name] != before[name]]
         _record(
             field,

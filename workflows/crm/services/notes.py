@@ -74,7 +74,7 @@ def change_note(*, account_id: UUID, actor: Actor, note_id: UUID, content: str, 
     note = _locked(account_id, note_id)
     if note.content != content:
         before, note.content, note.updated_at = note.content, content, now
-        note.save(update_fields=["content", "updated_at"])
+        Note.objects.filter(id=note.id).update(content=content, updated_at=now)
         _record(note, actor, "note.changed", {"content": before}, {"content": content})
     return note
 

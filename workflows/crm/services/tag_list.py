@@ -1,5 +1,7 @@
 """The account's list of tags: making, renaming and deleting them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,8 +21,8 @@ PAGE_SIZE = 1000
 def create_tag(*, account_id: UUID, actor: Actor, name: str, color: str = "") -> Tag:
     """Make a tag; raises Conflict (`name_taken`) when there is one of that name in whatever case."""
     folded, color = _checked(name, color)
-    tag = Tag(account_id=account_id, name=name.strip(), folded_name=folded, color=color)
-    _save(tag)
+    with _unless_taken(name):
+        tag = Tag.objects.create(account_id=account_id, name=name.strip(), folded_name=folded, color=color)
     _record(tag, actor, "tag.created", {}, _facts(tag))
     return tag
 
@@ -45,7 +47,10 @@ def change_tag(
     if after == before:
         return tag
     tag.updated_at = now
-    _save(tag)
+    with _unless_taken(tag.name):
+        Tag.objects.filter(id=tag.id).update(
+            name=tag.name, folded_name=tag.folded_name, color=tag.color, updated_at=now
+        )
     changed = [fact for fact in after if after[fact] != before[fact]]
     _record(
         tag, actor, "tag.changed", {fact: before[fact] for fact in changed}, {fact: after[fact] for fact in changed}
@@ -101,12 +106,13 @@ def _checked(name: str, color: str) -> tuple[str, str]:
         raise Invalid(*problems) from None
 
 
-def _save(tag: Tag) -> None:
+@contextmanager
+def _unless_taken(name: str) -> Iterator[None]:
     try:
         with transaction.atomic():
-            tag.save()
+            yield
     except IntegrityError:
-        raise Conflict("name_taken", f"There is a tag named {tag.name} already.", "name") from None
+        raise Conflict("name_taken", f"There is a tag named {name.strip()} already.", "name") from None
 
 
 def _facts(tag: Tag) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def update_task(
     if "status" in changed:
         task.completed_at = now if task.status == TaskStatus.COMPLETED else None
     task.updated_at = now
-    task.save(update_fields=[*changed, "completed_at", "updated_at"])
+    Task.objects.filter(id=task.id).update(**changed, completed_at=task.completed_at, updated_at=now)
     if "status" in changed and task.status == TaskStatus.COMPLETED:
         data = {"task_id": str(task.id), "title": task.title}
         record_events(account_id=account_id, events=[NewEvent(task.contact_id, "task_completed", data, cause)], now=now)
