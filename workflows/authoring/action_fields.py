@@ -86,8 +86,8 @@ def own_field_problems(action: Action) -> list[Problem]:
 
 
 def free_key(slug: str, taken: Collection[str]) -> str:
-    """Return the first of `slug`, `slug_2`, `slug_3`, … that is not taken."""
-    base = re.sub(r"[^a-z0-9_]", "_", slug)[:KEY_LENGTH]
+    """Return the first of `slug`, `slug_2`, `slug_3`, … that is not taken; a key also for a slug that is none."""
+    base = re.sub(r"[^a-z0-9_]", "_", slug)[:KEY_LENGTH] or "action"
     key, number = base, 1
     while key in taken:
         number += 1

@@ -106,9 +106,10 @@ class TestAddAction:
         assert author.keys() == ""
         assert author.revision() == 1
 
-    def test_refuses_an_unknown_type(self, author: Author) -> None:
+    @pytest.mark.parametrize("slug", ["send_pigeon", "Send Pigeon!", ""])
+    def test_refuses_an_unknown_type(self, author: Author, slug: str) -> None:
         with pytest.raises(Invalid) as refusal:
-            author.add("send_pigeon")
+            author.add(slug)
 
         assert refusal_codes(refusal) == [("invalid_action_type", "action_type")]
 
