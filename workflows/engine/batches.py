@@ -16,7 +16,7 @@ from workflows.engine import clock
 from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Ledger
-from workflows.engine.locks import share_workflows
+from workflows.engine.locks import is_wanted, share_workflows
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run, load_survivors
 from workflows.engine.turns import Facts, take_turn
@@ -74,7 +74,8 @@ def with_contacts(runs: Sequence[Run], now: datetime) -> list[Run]:
 def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> None:
     """Take step after step until every run rests or has ended, or the time for one transaction is over.
 
-    Runs that stand at the same step of the same version take it together; those behind catch up first.
+    Runs that stand at the same step of the same version take it together; those behind catch up first. Ends early when
+    somebody wants to pause or change one of the workflows: they shall not wait.
     """
     running_clock = clock.current().running(now)
     give_up_at = time.monotonic() + settings.ENGINE["batch_seconds"]
@@ -84,7 +85,7 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> No
         end_wait(run, ledger, now)
         place(run, standing, now)
     while standing:
-        if time.monotonic() > give_up_at:
+        if time.monotonic() > give_up_at or is_wanted(facts.active):
             break
         key = min(standing, key=lambda key: (key[1], key[0]))
         group = standing.pop(key)

@@ -26,26 +26,28 @@ __all__ = [
 ]
 
 PAGE_SIZE = 2000
+FIRST_PAGE_SIZE = 200
+"""What the caller waits for: enough that a small workflow shows its new state at once."""
 LIVE = ("queued", "active", "waiting")
 HIGHEST_ID = UUID(int=2**128 - 1)
 
 
 def pause_executions(workflow_id: UUID, now: datetime) -> None:
     """Take the workflow's executions out of what is due; their waits keep their time."""
-    park_page(workflow_id, HIGHEST_ID, now)
+    park_page(workflow_id, HIGHEST_ID, now, size=FIRST_PAGE_SIZE)
     wake(Tick.SETTLE_WORKFLOW, workflow_id=str(workflow_id))
 
 
 def resume_executions(workflow_id: UUID, now: datetime) -> None:
     """Restore the status and due time that each execution had; what is overdue goes on at once."""
-    resume_page(workflow_id, HIGHEST_ID, now)
+    resume_page(workflow_id, HIGHEST_ID, now, size=FIRST_PAGE_SIZE)
     wake(Tick.SETTLE_WORKFLOW, workflow_id=str(workflow_id))
     wake(Tick.ADVANCE)
 
 
 def cancel_executions(workflow_id: UUID, reason: str, now: datetime) -> None:
     """End what is inside as `cancelled` with the reason given."""
-    cancel_page(workflow_id, HIGHEST_ID, reason, now)
+    cancel_page(workflow_id, HIGHEST_ID, reason, now, size=FIRST_PAGE_SIZE)
     wake(Tick.CANCEL_EXECUTIONS, workflow_id=str(workflow_id), reason=reason, before=now.isoformat())
 
 
@@ -57,9 +59,9 @@ def settle_workflow(workflow_id: UUID, now: datetime) -> None:
             share_workflow(workflow_id)
             match state_of(workflow_id):
                 case WorkflowStatus.PAUSED:
-                    last = park_page(workflow_id, last, now)
+                    last = park_page(workflow_id, last, now, size=PAGE_SIZE)
                 case WorkflowStatus.ACTIVE:
-                    last = resume_page(workflow_id, last, now)
+                    last = resume_page(workflow_id, last, now, size=PAGE_SIZE)
                 case _:
                     return
 
@@ -70,13 +72,13 @@ def cancel_all(workflow_id: UUID, reason: str, before: datetime) -> None:
     while last is not None:
         with transaction.atomic():
             share_workflow(workflow_id)
-            last = cancel_page(workflow_id, last, reason, before)
+            last = cancel_page(workflow_id, last, reason, before, size=PAGE_SIZE)
 
 
-def park_page(workflow_id: UUID, below: UUID, now: datetime) -> UUID | None:
-    ids = page_of(workflow_id, below, LIVE)
+def park_page(workflow_id: UUID, below: UUID, now: datetime, *, size: int) -> UUID | None:
+    ids = page_of(workflow_id, below, LIVE, size=size)
     park(execution_ids=ids, now=now)
-    return next_page(ids)
+    return next_page(ids, size)
 
 
 def park(*, execution_ids: Iterable[UUID], now: datetime) -> None:
@@ -93,8 +95,8 @@ def park(*, execution_ids: Iterable[UUID], now: datetime) -> None:
         )
 
 
-def resume_page(workflow_id: UUID, below: UUID, now: datetime) -> UUID | None:
-    ids = page_of(workflow_id, below, ("paused",))
+def resume_page(workflow_id: UUID, below: UUID, now: datetime, *, size: int) -> UUID | None:
+    ids = page_of(workflow_id, below, ("paused",), size=size)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -105,13 +107,13 @@ def resume_page(workflow_id: UUID, below: UUID, now: datetime) -> UUID | None:
             """,
             [now, arrays.ids(ids)],
         )
-    return next_page(ids)
+    return next_page(ids, size)
 
 
-def cancel_page(workflow_id: UUID, below: UUID, reason: str, before: datetime) -> UUID | None:
-    ids = page_of(workflow_id, below, (*LIVE, "paused"), created_until=before)
+def cancel_page(workflow_id: UUID, below: UUID, reason: str, before: datetime, *, size: int) -> UUID | None:
+    ids = page_of(workflow_id, below, (*LIVE, "paused"), created_until=before, size=size)
     end_executions(execution_ids=ids, reason=reason, now=before)
-    return next_page(ids)
+    return next_page(ids, size)
 
 
 def end_executions(*, execution_ids: Iterable[UUID], reason: str, now: datetime) -> None:
@@ -142,7 +144,7 @@ def end_executions(*, execution_ids: Iterable[UUID], reason: str, now: datetime)
 
 
 def page_of(
-    workflow_id: UUID, below: UUID, statuses: Iterable[str], created_until: datetime | None = None
+    workflow_id: UUID, below: UUID, statuses: Iterable[str], *, size: int, created_until: datetime | None = None
 ) -> list[UUID]:
     """Lock and return the next executions of the workflow in one of the statuses, newest first."""
     with connection.cursor() as cursor:
@@ -157,14 +159,14 @@ def page_of(
             SELECT execution.id FROM workflow_executions execution JOIN page USING (id)
             ORDER BY execution.id FOR NO KEY UPDATE OF execution
             """,
-            [workflow_id, below, list(statuses), created_until, created_until, PAGE_SIZE],
+            [workflow_id, below, list(statuses), created_until, created_until, size],
         )
         return [row[0] for row in cursor.fetchall()]
 
 
-def next_page(ids: list[UUID]) -> UUID | None:
+def next_page(ids: list[UUID], size: int) -> UUID | None:
     """Return below which id to go on, or None when that page was the last."""
-    return ids[0] if len(ids) == PAGE_SIZE else None
+    return ids[0] if len(ids) == size else None
 
 
 def state_of(workflow_id: UUID) -> str | None:

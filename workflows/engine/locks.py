@@ -32,6 +32,23 @@ def lock_workflow_exclusively(workflow_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(workflow_id)])
 
 
+def is_wanted(workflow_ids: Iterable[UUID]) -> bool:
+    """Say whether somebody waits to hold one of the workflows alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND NOT granted AND mode = 'ExclusiveLock'
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND (classid::bigint << 32) | objid::bigint = ANY(%s::bigint[])
+            )
+            """,
+            [arrays.numbers(map(lock_key, workflow_ids))],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def lock_key(workflow_id: UUID) -> int:
     """Return the random half of the id as the signed number that advisory locks take."""
     return int.from_bytes(workflow_id.bytes[8:], "big", signed=True)

@@ -78,6 +78,7 @@ class TestPauseAndResume:
 
     def test_settles_the_rest_page_by_page(self, virtual_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("workflows.engine.holding.PAGE_SIZE", 2)
+        monkeypatch.setattr("workflows.engine.holding.FIRST_PAGE_SIZE", 2)
         workflow = ActiveWorkflowFactory(chain=[("rest", {"minutes": 5})])
         for _ in range(7):
             enrolled(workflow, virtual_clock)

@@ -50,7 +50,16 @@ class Installation:
         WorkerHeartbeat.objects.all().delete()
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", f"--processes={count}"]
         self.workers = subprocess.Popen(command, env=self.environment)
-        wait_until(lambda: WorkerHeartbeat.objects.count() >= count, seconds=START_SECONDS)
+        wait_until(self.are_beating(count), seconds=START_SECONDS)
+
+    def are_beating(self, count: int) -> Callable[[], bool]:
+        workers = self.workers
+
+        def condition() -> bool:
+            assert workers is None or workers.poll() is None, "the workers do not start"
+            return WorkerHeartbeat.objects.count() >= count
+
+        return condition
 
     def stop_workers(self) -> None:
         if self.workers is not None:
@@ -87,6 +96,11 @@ def pointing_at(folder: Path) -> Iterator[None]:
     finally:
         connection.close()
         connection.settings_dict.update(before)
+
+
+def say(figures: str) -> None:
+    """Print what a proof measured (seen with `-s`)."""
+    sys.stdout.write(f"\n{figures}\n")
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, meanwhile: Callable[[], None] | None = None) -> float:

@@ -11,7 +11,7 @@ from django.db import connection
 from accounts.tests.factories import AccountFactory
 from workflows.crm.models import Contact, CustomField, Event, FieldType, Note, Task
 from workflows.engine.enroll import enroll_many
-from workflows.engine.tests.proofs.installation import Installation, wait_until
+from workflows.engine.tests.proofs.installation import Installation, say, wait_until
 from workflows.models import ActionExecution, Workflow, WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory
 
@@ -73,11 +73,11 @@ class TestCrashes:
 
         last_blow = time.monotonic()
         wait_until(lambda: leased() == 0 or resumed(last_blow), seconds=30)
-        wait_until(
-            lambda: is_over(workflow, CONTACTS), seconds=300, meanwhile=lambda: installation.clock.advance(10)
-        )
+        wait_until(lambda: is_over(workflow, CONTACTS), seconds=300, meanwhile=lambda: installation.clock.advance(10))
 
-        print(f"{hits} of {KILLS} kills hit leased work; all was over {time.monotonic() - last_blow:.1f} s after the last")
+        say(
+            f"{hits} of {KILLS} kills hit leased work; all was over {time.monotonic() - last_blow:.1f} s after the last"
+        )
         assert hits > KILLS // 2
         executions = WorkflowExecution.objects.filter(workflow=workflow)
         assert Counter(executions.values_list("status", "completion_reason")) == {("completed", "finished"): CONTACTS}
