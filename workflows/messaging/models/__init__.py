@@ -1,7 +1,21 @@
-"""Rows of what goes out: secrets, connections and the state of hosts."""
+"""Rows of what goes out: messages, templates, files, secrets, connections and the state of hosts."""
 
 from workflows.messaging.models.circuit import CircuitBreaker
 from workflows.messaging.models.connection import Connection, ConnectionKind, ConnectionStatus
+from workflows.messaging.models.media import Media
+from workflows.messaging.models.message import Direction, Message, MessageStatus
 from workflows.messaging.models.secret import Secret
+from workflows.messaging.models.template import EmailTemplate
 
-__all__ = ["CircuitBreaker", "Connection", "ConnectionKind", "ConnectionStatus", "Secret"]
+__all__ = [
+    "CircuitBreaker",
+    "Connection",
+    "ConnectionKind",
+    "ConnectionStatus",
+    "Direction",
+    "EmailTemplate",
+    "Media",
+    "Message",
+    "MessageStatus",
+    "Secret",
+]
