@@ -24,6 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 class Command(BaseCommand):
     help = "Work: run due steps, dispatch events, recover what dead workers held. Ctrl-C or SIGTERM ends it in order."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
