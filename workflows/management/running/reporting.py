@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Protocol
 
 from rich import box
@@ -17,6 +18,7 @@ from workflows.engine.plans import Plan
 from workflows.management.running.watching import Failure, Look, Run, steps_taken
 from workflows.models import ActionExecutionStatus, ExecutionStatus
 
+SECONDS_BETWEEN_LINES = 5.0
 NO_WORKER = "No worker is running: this process takes the steps itself."
 STATUSES = (
     ActionExecutionStatus.COMPLETED,
@@ -34,11 +36,12 @@ class Screen(Protocol):
 
 
 class Lines:
-    """Plain lines: one whenever something has changed."""
+    """Plain lines: one whenever something has changed, but not more than one in five seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.last = ""
+        self.last_at = -SECONDS_BETWEEN_LINES
         self.has_said_no_worker = False
 
     def tell(self, look: Look, has_worker: bool) -> None:
@@ -46,9 +49,10 @@ class Lines:
             self.console.print(NO_WORKER)
             self.has_said_no_worker = True
         line = f"{look.settled} of {look.total}: {in_words(look)}"
-        if line != self.last:
+        is_time = monotonic() - self.last_at >= SECONDS_BETWEEN_LINES or not look.unsettled
+        if line != self.last and is_time:
             self.console.print(line)
-            self.last = line
+            self.last, self.last_at = line, monotonic()
 
 
 class Bars:
