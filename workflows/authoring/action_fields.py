@@ -41,8 +41,6 @@ def assign_type_and_config(action: Action, action_type: str, config: Any) -> lis
 def accepted_config(action_type: str, config: Any, *, account_id: UUID) -> dict[str, Any]:
     """Return the config as it is stored, or refuse it, naming fields as `action_config.<field>`."""
     kind = registry.require(action_type)
-    if not isinstance(config, Mapping):
-        raise Invalid(Problem("invalid", "The config must be an object.", "action_config"))
     try:
         return kind.clean_config(config, account_id=account_id)
     except Invalid as refusal:

@@ -4,11 +4,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import RestrictedError
 
 from accounts.models import AuditEntry
 from accounts.problems import Conflict, Invalid, Missing
+from workflows.actions.registry import registry
+from workflows.authoring import chain
+from workflows.authoring.editing import ChainEdit
 from workflows.authoring.ordering import BrokenChain
 from workflows.authoring.tests.authors import Author
 from workflows.models import Action, Workflow, WorkflowStatus
@@ -105,6 +108,13 @@ class TestAddAction:
         }
         assert author.keys() == ""
         assert author.revision() == 1
+
+    @pytest.mark.parametrize("config", [None, [], "VIP", 5])
+    def test_refuses_a_config_that_is_no_object(self, author: Author, config: Any) -> None:
+        with pytest.raises(Invalid) as refusal:
+            chain.add_action(**author.who, action_type="add_tag", action_config=config)
+
+        assert {attr for _, attr in refusal_codes(refusal)} == {"action_config"}
 
     @pytest.mark.parametrize("slug", ["send_pigeon", "Send Pigeon!", ""])
     def test_refuses_an_unknown_type(self, author: Author, slug: str) -> None:
@@ -218,6 +228,31 @@ class TestEveryChange:
 
         with pytest.raises(BrokenChain):
             author.add()
+
+    def test_is_undone_when_the_links_are_not_what_was_meant(
+        self, author: Author, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, *_ = author.add_keys("abc")
+        state = self.state(author)
+        monkeypatch.setattr(ChainEdit, "save_links", lambda edit: None)
+
+        with pytest.raises(BrokenChain, match="not what was to be saved"), transaction.atomic():
+            author.move(first, 2)
+
+        assert self.state(author) == state
+
+    @pytest.mark.parametrize("verb", ["add", "update", "remove", "duplicate"])
+    def test_keeps_secrets_out_of_the_audit_log(
+        self, author: Author, monkeypatch: pytest.MonkeyPatch, verb: str
+    ) -> None:
+        ids = author.add_keys("abc")
+        AuditEntry.objects.all().delete()
+        monkeypatch.setattr(type(registry.get("add_tag")), "secret_fields", ("tag_name",))
+
+        self.change(author, verb, ids)
+
+        entry = AuditEntry.objects.get()
+        assert "VIP" not in f"{entry.before} {entry.after}"
 
     @staticmethod
     def change(author: Author, verb: str, ids: list[UUID]) -> None:

@@ -95,6 +95,10 @@ class TestAddTrigger:
 
     def test_refuses_settings_that_the_type_does_not_have_and_conditions(self, workflow: Workflow) -> None:
         with pytest.raises(Invalid) as refusal:
+            change("add", workflow, settings=["tag"])
+        assert attrs(refusal) == {("invalid", "settings")}
+
+        with pytest.raises(Invalid) as refusal:
             change("add", workflow, settings={"tag": "VIP"}, filters={"rules": []})
 
         assert attrs(refusal) == {("unknown_field", "settings.tag"), ("invalid_choice", "filters")}
@@ -118,6 +122,19 @@ class TestUpdateTrigger:
 
         assert Workflow.objects.get(id=workflow.id).revision == workflow.revision
         assert not AuditEntry.objects.exists()
+
+    def test_refuses_everything_wrong_and_changes_nothing(self, workflow: Workflow) -> None:
+        trigger = TriggerFactory(workflow=workflow)
+
+        with pytest.raises(Invalid) as refusal:
+            change("update", workflow, trigger.id, is_active="perhaps", settings={"tag": 1}, filters={"rules": []})
+
+        assert attrs(refusal) == {
+            ("invalid", "is_active"),
+            ("unknown_field", "settings.tag"),
+            ("invalid_choice", "filters"),
+        }
+        assert Trigger.objects.get().is_active
 
 
 class TestRemoveTrigger:

@@ -128,6 +128,11 @@ class TestStepsUsedByTemplates:
             ("step_not_before", f"actions.{action.id}.action_config.content", Severity.WARNING),
         ]
 
+    def test_are_not_looked_for_in_what_is_no_template(self, author: Author) -> None:
+        author.add("end_workflow", {"reason": "{{ steps.nowhere"})
+
+        assert findings(author) == []
+
     def test_follow_the_order_of_the_list(self, author: Author) -> None:
         author.add(key="first")
         action = self.add_note(author, "first")
