@@ -1,13 +1,16 @@
 """What a load balancer asks: is this process alive, and is everything it needs up."""
 
 import datetime
+import logging
 from collections.abc import Callable
+from typing import ClassVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -35,6 +38,31 @@ def readyz(request: HttpRequest) -> JsonResponse:
     is_ready = all(result == "ok" for result in checks.values())
     body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
     return JsonResponse(body, status=200 if is_ready else 503)
+
+
+class WorthALine(logging.Filter):
+    """Keeps the 503 of a start that is under way out of the log; it tells the one who asked."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for what Django says about an answer of ours."""
+        request = getattr(record, "request", None)
+        return getattr(request, "path_info", None) not in HealthMiddleware.VIEWS
+
+
+class HealthMiddleware:
+    """Answers `/livez` and `/readyz` before anything else looks at the request.
+
+    A load balancer asks by IP address and without HTTPS, which the host check and the redirect would refuse;
+    and a question every second is not worth a line in the log.
+    """
+
+    VIEWS: ClassVar = {"/livez": livez, "/readyz": readyz}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.VIEWS.get(request.path_info, self.get_response)(request)
 
 
 def _result(problem: Callable[[], str | None]) -> str:

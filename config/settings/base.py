@@ -43,6 +43,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -148,7 +149,12 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "Followthrough", "SITE_HEADER": "Followthrough", "SITE_SYMBOL": "account_tree"}
+UNFOLD = {
+    "SITE_TITLE": "Followthrough",
+    "SITE_HEADER": "Followthrough",
+    "SITE_SYMBOL": "account_tree",
+    "SITE_URL": None,  # there is no page outside of the admin
+}
 
 STRUCTLOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -172,6 +178,8 @@ LOGGING = {
             "foreign_pre_chain": STRUCTLOG_PROCESSORS,
         }
     },
+    "filters": {"worth_a_line": {"()": "config.health.WorthALine"}},
+    "loggers": {"django.request": {"filters": ["worth_a_line"]}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

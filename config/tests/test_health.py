@@ -27,6 +27,22 @@ def forget_migrations(monkeypatch):
     monkeypatch.setattr(health, "_are_migrations_applied", False)
 
 
+class TestHealthMiddleware:
+    def test_answers_a_load_balancer_that_asks_by_address(self, client, settings):
+        settings.SECURE_SSL_REDIRECT = True
+        response = client.get("/livez", headers={"host": "192.0.2.7:8000"})
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+    @pytest.mark.django_db
+    def test_is_not_ready_before_a_worker_reported(self, client, caplog):
+        assert client.get("/readyz").status_code == 503
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("path", ["/livez/", "/readyz/", "/livez/more"])
+    def test_leaves_every_other_address_to_the_rest(self, client, path):
+        assert client.get(path).status_code == 404
+
+
 class TestLivez:
     def test_answers_without_a_database(self):
         assert answer(health.livez) == (200, {"status": "ok"})
