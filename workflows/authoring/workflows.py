@@ -231,7 +231,11 @@ def _assign_settings(workflow: Workflow, settings: Mapping[str, Any]) -> list[Pr
 
 
 def _is_member(account_id: UUID, user_id: UUID) -> bool:
-    return Membership.objects.for_account(account_id).filter(user_id=user_id, is_active=True).exists()
+    return (
+        Membership.objects.for_account(account_id)
+        .filter(user_id=user_id, is_active=True, user__is_active=True)
+        .exists()
+    )
 
 
 def _copy_triggers(source: Workflow, copy: Workflow) -> None:
