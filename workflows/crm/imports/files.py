@@ -99,7 +99,11 @@ class CsvFile:
         self._row_length = 0
         self._line = 0
         self._separator = ","
-        self.header = self._read_header()
+        try:
+            self.header = self._read_header()
+        except UnreadableFile:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +150,7 @@ class CsvFile:
         return csv.reader(self._lines(), delimiter=self._separator, strict=True)
 
     def _lines(self) -> Iterator[str]:
-        while line := (self._ahead.popleft() if self._ahead else self._file.readline(MAXIMUM_ROW_LENGTH)):
+        while line := (self._ahead.popleft() if self._ahead else self._read_line()):
             self._line += 1
             self._row_lines.append(line)
             self._row_length += len(line)
@@ -154,9 +158,16 @@ class CsvFile:
                 raise _RowTooLong
             yield line
 
+    def _read_line(self) -> str:
+        """Return the next line, of a giant one its beginning only."""
+        line = rest = self._file.readline(MAXIMUM_ROW_LENGTH)
+        while len(rest) == MAXIMUM_ROW_LENGTH and not rest.endswith(("\n", "\r")):
+            rest = self._file.readline(MAXIMUM_ROW_LENGTH)
+        return line
+
     def _read_header(self) -> list[str]:
         try:
-            first = self._file.readline(MAXIMUM_ROW_LENGTH)
+            first = self._read_line()
         except UnicodeError:
             raise UnreadableFile("The file's text cannot be decoded; save it as UTF-8.") from None
         if match := _SEPARATOR_LINE.fullmatch(first):

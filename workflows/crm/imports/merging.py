@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from workflows.crm.imports.rows import EMAIL, Person
 from workflows.crm.services.contacts.identities import Identity
+from workflows.crm.values import email_identity
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +97,9 @@ def merge(
 
 def _has_same_email(record: Record, person: Person, owners: Mapping[Identity, UUID]) -> bool:
     """Tell whether the contact has the row's address already, perhaps in another case."""
-    return not record.is_new and any(
-        identity.kind == EMAIL and owners.get(identity) == record.contact_id for identity in person.identities
-    )
+    wanted = next((identity for identity in person.identities if identity.kind == EMAIL), None)
+    if wanted is None:
+        return False
+    if "email" in record.values:
+        return email_identity(record.values["email"]) == wanted.value
+    return owners.get(wanted) == record.contact_id
