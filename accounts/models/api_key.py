@@ -20,6 +20,7 @@ class ApiKey(AccountRow):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "API key"
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.role})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import URLPattern, reverse
+from rest_framework import serializers
 
 from accounts.models import Account
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
@@ -97,6 +98,18 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
 }
 """How to make the objects that a path names, by the path up to its last parameter."""
 
+REFERENCES: Mapping[str, Callable[[Account], Any]] = {
+    "action_positions": lambda account: action(account)["id"],
+    "assignee_id": lambda account: MembershipFactory(account=account).user_id,
+    "branch_id": lambda account: uuid.uuid4(),  # no account has branches in this version
+    "contact_id": lambda account: ContactFactory(account=account).id,
+    "member_ids": lambda account: MembershipFactory(account=account).id,
+    "owner": lambda account: MembershipFactory(account=account).user_id,
+    "owner_id": lambda account: MembershipFactory(account=account).user_id,
+    "previous_action_id": lambda account: action(account)["id"],
+}
+"""How to make what a field of a body refers to, by the name of the field."""
+
 BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = {
     ("post", "api-keys"): lambda account, ids: {"name": "Till", "role": "viewer"},
     ("post", "contacts"): lambda account, ids: {"first_name": "Ada", "email": "ada@example.com"},
@@ -165,6 +178,26 @@ def to_route(pattern: URLPattern) -> Route:
     return Route(str(pattern.name), path, tuple(re.findall(r"{(\w+)}", path)), methods, view_class, options)
 
 
+def is_reference(name: str, field: serializers.Field) -> bool:
+    """Tell whether a field of a body takes the id of another object."""
+    if isinstance(field, serializers.ListField):
+        return is_reference(name, field.child)
+    return isinstance(field, serializers.UUIDField | serializers.RelatedField) or name == "action_positions"
+
+
+def fields_of(route: Route, method: str) -> Mapping[str, serializers.Field]:
+    """Return the fields that the body of a write may have."""
+    view = route.view_class(**route.options)
+    view.action = route.methods[method]
+    view.request, view.format_kwarg, view.swagger_fake_view = None, None, True
+    fields: Mapping[str, serializers.Field] = view.get_input_serializer_class()().fields
+    return fields
+
+
+def takes_json(route: Route) -> bool:
+    return any(parser.media_type == "application/json" for parser in route.view_class.parser_classes)
+
+
 ROUTES = [route for route in map(to_route, urlpatterns) if route.name not in OPEN]
 
 
@@ -172,6 +205,14 @@ def accepted_body(route: Route, method: str, account: Account, ids: Ids) -> Mapp
     """Return a body that the route accepts for the objects with these ids."""
     make = BODIES.get((method, route.path))
     return make(account, ids) if make else {}
+
+
+JSON_WRITES = [
+    (route, method)
+    for route in ROUTES
+    for method in route.methods
+    if method in ("post", "put", "patch") and takes_json(route)
+]
 
 
 def sample(route: Route, account: Account) -> Ids:

@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from accounts.models import Account, Role
 from accounts.tests.fixtures import client_for
-from workflows.api.tests.routes import ROUTES, Route, accepted_body, sample
+from workflows.api.tests.routes import JSON_WRITES, ROUTES, Route, accepted_body, fields_of, sample
 
 JSON_TYPE = "application/json"
-WRITES = [(route, method) for route in ROUTES for method in route.methods if method in ("post", "put", "patch")]
 READS = [route for route in ROUTES if route.methods.get("get") == "list"]
 
 MALFORMED = {
@@ -131,27 +129,11 @@ def assert_refused(response: Any, status: int, why: str) -> None:
     assert all(set(error) == {"code", "detail", "attr"} for error in body["errors"]), why
 
 
-def takes_json(route: Route) -> bool:
-    return any(parser.media_type == JSON_TYPE for parser in route.view_class.parser_classes)
-
-
-def fields_of(route: Route, method: str) -> dict[str, serializers.Field]:
-    """Return the fields that the body of a write may have."""
-    view = route.view_class(**route.options)
-    view.action = route.methods[method]
-    view.request, view.format_kwarg, view.swagger_fake_view = None, None, True
-    fields: dict[str, serializers.Field] = view.get_input_serializer_class()().fields
-    return fields
-
-
 def parameters_of(route: Route) -> set[str]:
     """Return the query parameters that a list knows."""
     filterset_class = getattr(route.view_class, "filterset_class", None)
     filters = set(filterset_class.base_filters) if filterset_class else set()
     return filters | set(route.view_class.extra_query_parameters) | {"search", "ordering"}
-
-
-JSON_WRITES = [(route, method) for route, method in WRITES if takes_json(route)]
 
 
 class TestBodies:

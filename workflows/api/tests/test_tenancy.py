@@ -6,6 +6,7 @@ Generated from the router. A new route fails here until `routes.py` says how to 
 import itertools
 import json
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -16,7 +17,18 @@ from rest_framework.test import APIClient
 from accounts.models import Account, Role
 from accounts.scoping import AccountRow, BulkAccountRow
 from accounts.tests.fixtures import client_for
-from workflows.api.tests.routes import ROUTES, SAMPLES, SHARED, Route, sample
+from workflows.api.tests.routes import (
+    JSON_WRITES,
+    REFERENCES,
+    ROUTES,
+    SAMPLES,
+    SHARED,
+    Route,
+    accepted_body,
+    fields_of,
+    is_reference,
+    sample,
+)
 
 ROUTES_WITH_IDS = [route for route in ROUTES if route.parameters and route.sample_key not in SHARED]
 LISTS = [route for route in ROUTES if route.methods.get("get") == "list"]
@@ -76,6 +88,33 @@ class TestForeignIds:
         url = route.url(dict.fromkeys(route.parameters, marker))
         for junk in ("1", "not-a-uuid", "%00", "{}", "'", "null", "a" * 2000, "%F0%9F%92%A9", "%0A", "%ff", ".."):
             assert getattr(owner, method)(url.replace(marker, junk), {}, format="json").status_code == 404, junk
+
+
+FIELDS = [
+    (route, method, name)
+    for route, method in JSON_WRITES
+    for name, field in fields_of(route, method).items()
+    if is_reference(name, field)
+]
+
+
+class TestForeignReferences:
+    @pytest.mark.parametrize(("route", "method", "name"), FIELDS, ids=str)
+    def test_are_as_unknown_as_missing_ones(
+        self, route: Route, method: str, name: str, owner: APIClient, account: Account, other_account: Account
+    ) -> None:
+        ids, foreign = sample(route, account), REFERENCES[name](other_account)
+        url, accepted = route.url(ids), accepted_body(route, method, account, ids)
+        before = rows_of(account), rows_of(other_account)
+        answers = []
+        for identifier in (uuid.uuid4(), foreign):
+            value = {"member_ids": [identifier], "action_positions": {str(identifier): 0}}.get(name, identifier)
+            response = getattr(owner, method)(url, {**accepted, name: value}, format="json")
+            answers.append((response.status_code, response.content.decode().replace(str(identifier), "…")))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 400
+        assert {error["code"][-10:] for error in json.loads(answers[0][1])["errors"]} == {"_not_found"}
+        assert (rows_of(account), rows_of(other_account)) == before
 
 
 class TestLists:
