@@ -71,9 +71,11 @@ lock: .venv/develop.stamp
 bench: .venv/develop.stamp
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
+# Never deletes a DATA_DIR of your own choice.
 clean:
-	if [ -x $(BIN)/python ] && [ -z "$$DATABASE_URL" ]; then $(MANAGE) database stop || true; fi
-	rm -rf .venv "$${DATA_DIR:-.data}" .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage
+	@for folder in .data .data/*; do if [ -e "$$folder/postgres/postmaster.pid" ] && [ -x $(BIN)/python ]; then \
+		DATABASE_URL= DATA_DIR="$$folder" $(MANAGE) database stop || true; fi; done
+	rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage
 
 # The path file lets plain `pytest` find the project from any folder below it.
 .venv/made.stamp:
