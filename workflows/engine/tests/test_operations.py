@@ -1,15 +1,22 @@
 """Cancelling and retrying single executions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import AuditEntry
 from accounts.problems import Conflict, Missing
-from workflows.engine import operations
+from workflows.crm.models import Contact
+from workflows.engine import clock, operations
+from workflows.engine.advance import advance, take_claim
+from workflows.engine.claim import claim_due
+from workflows.engine.enroll import enroll
 from workflows.models import ActionExecution, Reentry, WorkflowExecution, WorkflowStatus
 from workflows.tests.factories import ActiveWorkflowFactory, ExecutionFactory, step_ids
 
@@ -205,3 +212,98 @@ class TestRetry:
         with pytest.raises(Missing):
             retry(execution, account_id=ExecutionFactory().account_id)
         assert stored(execution) == before
+
+
+class TestBesideTheEngine:
+    def test_cancel_leaves_exactly_that_execution_out_of_a_batch_in_flight(self):
+        workflow = ActiveWorkflowFactory(chain=["add_tag"])
+        first, second, third = (ExecutionFactory(workflow=workflow, due_at=NOW) for _ in range(3))
+        with clock.using(clock.VirtualClock(NOW)):
+            claim = claim_due(now=NOW)
+            cancel(second)
+            taken = take_claim(claim)
+        assert (len(claim), taken.executions) == (3, 2)
+        assert stored(first)["status"] == stored(third)["status"] == "completed"
+        assert (stored(second)["status"], stored(second)["completion_reason"]) == ("cancelled", "cancelled_by_user")
+        assert not second.logs.exists()
+        assert not second.contact.contact_tags.exists()
+        assert first.contact.contact_tags.count() == 1
+
+    def test_cancel_ends_a_wait_that_is_due_before_it_can_go_on(self):
+        workflow = ActiveWorkflowFactory(chain=["wait_time", "add_tag"])
+        execution = ExecutionFactory(workflow=workflow, waiting=True, due_at=NOW)
+        with clock.using(clock.VirtualClock(NOW)):
+            claim = claim_due(now=NOW)
+            cancel(execution)
+            take_claim(claim)
+        assert [(row.action_key, row.status) for row in execution.logs.all()] == [("wait_time", "skipped")]
+        assert stored(execution)["status"] == "cancelled"
+
+    def test_retry_takes_the_failed_step_again_as_a_new_visit(self):
+        no_zone = ("update_contact", {"field_updates": [{"field": "timezone", "value": "{{ contact.source }}"}]})
+        workflow = ActiveWorkflowFactory(chain=["add_tag", no_zone, "add_note"])
+        execution = ExecutionFactory(workflow=workflow, due_at=NOW, contact__source="Mars")
+        with clock.using(clock.VirtualClock(NOW)):
+            advance()
+            assert stored(execution)["status"] == "failed"
+            Contact.objects.for_account(execution.account_id).update(source="Europe/Berlin")
+            retry(execution)
+            advance()
+        row = stored(execution)
+        assert (row["status"], row["completion_reason"], row["current_action_id"]) == ("completed", "finished", None)
+        assert [(log.visit, log.action_key, log.status) for log in execution.logs.order_by("visit")] == [
+            (0, "add_tag", "completed"),
+            (1, "update_contact", "failed"),
+            (2, "update_contact", "completed"),
+            (3, "add_note", "completed"),
+        ]
+        assert Contact.objects.for_account(execution.account_id).get().timezone == "Europe/Berlin"
+
+    def test_retry_of_a_step_that_fails_again_fails_again(self):
+        no_zone = ("update_contact", {"field_updates": [{"field": "timezone", "value": "{{ contact.source }}"}]})
+        execution = ExecutionFactory(
+            workflow=ActiveWorkflowFactory(chain=[no_zone]), due_at=NOW, contact__source="Mars"
+        )
+        with clock.using(clock.VirtualClock(NOW)):
+            advance()
+            retry(execution)
+            advance()
+        row = stored(execution)
+        assert (row["status"], row["completion_reason"], row["reentry_key"]) == ("failed", "step_failed", None)
+        assert execution.logs.filter(status="failed").count() == 2
+
+
+@pytest.mark.proof
+@pytest.mark.django_db(transaction=True)
+def test_exactly_one_of_retry_and_enrollment_gets_in():
+    workflow = ActiveWorkflowFactory()
+    for _ in range(25):
+        execution = ExecutionFactory(workflow=workflow, failed=True)
+        start = Barrier(2)
+
+        def try_to(act, start=start):
+            try:
+                start.wait()
+                act()
+            except Conflict as refusal:
+                return refusal.problem.code
+            finally:
+                connection.close()
+            return "in"
+
+        def enter(execution=execution):
+            enroll(
+                account_id=execution.account_id,
+                workflow_id=workflow.id,
+                contact_id=execution.contact_id,
+                source="api",
+                now=NOW,
+            )
+
+        with ThreadPoolExecutor(2) as threads:
+            outcomes = list(threads.map(try_to, [lambda execution=execution: retry(execution), enter]))
+        assert sorted(outcomes) == ["already_enrolled", "in"]
+        inside = WorkflowExecution.objects.for_account(execution.account_id).filter(
+            contact=execution.contact_id, reentry_key="inside"
+        )
+        assert inside.count() == 1
