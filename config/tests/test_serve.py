@@ -148,7 +148,7 @@ class TestAfterAKill:
         assert Server(running.data_dir).stop("immediate") is True
         assert running.wait_until_ready() < 30
 
-    @pytest.mark.parametrize("program", ["gunicorn", "manage.py worker"])
+    @pytest.mark.parametrize("program", ["gunicorn", "manage.py worker", "manage.py postbox"])
     def test_of_a_child_it_is_started_again(self, running, program):
         killed = running.pid_of(program)
         os.kill(killed, signal.SIGKILL)

@@ -24,6 +24,7 @@ from accounts.actors import Actor
 from config.postgres import DatabaseError, Server, uses_embedded_server
 from config.supervision import Supervisor
 from workflows.management.demo.seeding import EMAIL, PASSWORD, find_demo, seed_demo
+from workflows.messaging.postbox import Address
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -59,7 +60,7 @@ class End:
 
 
 class Command(BaseCommand):
-    help = "Run everything on this machine: database, migrations, demo data, web server and worker. Ctrl-C ends it all."
+    help = "Run everything on this machine: database, web server, worker, postbox, demo data. Ctrl-C ends it all."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ class Command(BaseCommand):
         data_dir: Path = settings.DATA_DIR
         data_dir.mkdir(parents=True, exist_ok=True)
         server = Server(data_dir) if uses_embedded_server() else None
-        environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, "PORT": str(port)}
         supervisor = Supervisor(data_dir, settings.BASE_DIR, environment)
         with self.only_one(data_dir), contextlib.ExitStack() as at_the_end:
             if server is not None:
@@ -88,7 +89,9 @@ class Command(BaseCommand):
                 check_port(port)
                 self.prepare(server)
                 supervisor.start("web server", gunicorn(port))
-                supervisor.start("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"])
+                supervisor.start("worker", manage("worker"))
+                if settings.POSTBOX_ENABLED:
+                    supervisor.start("postbox", manage("postbox", "--verbosity=0"))
                 self.watch(end, supervisor, server, lambda: self.announce(port, started_at))
             except Stopped:
                 self.say("\nStopping…")
@@ -152,8 +155,9 @@ class Command(BaseCommand):
             "",
             f"Followthrough {state} after {seconds:.1f} s.",
             f"  Admin     {address}/admin/",
-            f"  API       {address}/api/v1/   reference {address}/api/v1/docs/",
+            f"  API       {address}/api/v1/   reference {address}/api/v1/docs",
             f"  Health    {address}/readyz",
+            *self.postbox_lines(),
             f"  Login     {EMAIL} / {PASSWORD}",
             "  Ctrl-C ends everything; the data stays.",
             "",
@@ -161,10 +165,21 @@ class Command(BaseCommand):
         self.say("\n".join(lines))
         return True
 
+    def postbox_lines(self) -> list[str]:
+        postbox = Address.of(settings.DATA_DIR)
+        if postbox is None:
+            return []
+        return [f"  Postbox   {postbox.url}/   takes webhooks in; mail on {postbox.host} port {postbox.smtp}"]
+
     def say(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.stdout.write(text)
             self.stdout.flush()
+
+
+def manage(*arguments: str) -> list[str]:
+    """Return the command line of one of our own commands."""
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
 
 def gunicorn(port: int) -> list[str]:

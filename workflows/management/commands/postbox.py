@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import logging
 import os
 import signal
 from argparse import ArgumentParser
@@ -14,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from workflows.messaging.postbox import Address
 from workflows.messaging.postbox.server import Postbox, PostboxError, listening
 
 
@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--http-port", type=int, help="default: PORT (else 8000) + 1, or any where that is taken")
         parser.add_argument("--smtp-port", type=int, help="default: PORT (else 8000) + 2, or any where that is taken")
 
-    def handle(self, *, host: str, http_port: int | None, smtp_port: int | None, **options: Any) -> None:
+    def handle(
+        self, *, host: str, http_port: int | None, smtp_port: int | None, verbosity: int, **options: Any
+    ) -> None:
         if not settings.POSTBOX_ENABLED:
             raise CommandError("The postbox is for development and tests; these settings do not allow it.")
         data_dir: Path = settings.DATA_DIR
@@ -38,22 +40,23 @@ class Command(BaseCommand):
                 smtp = listening(host, smtp_port, first_port + 2)
             except (PostboxError, ValueError) as error:
                 raise CommandError(str(error)) from error
-            asyncio.run(self.serve(Postbox(data_dir, host=host, http=http, smtp=smtp)))
+            postbox = Postbox(data_dir, host=host, http=http, smtp=smtp)
+            asyncio.run(self.serve(postbox, is_announced=verbosity > 0))
 
-    async def serve(self, postbox: Postbox) -> None:
+    async def serve(self, postbox: Postbox, *, is_announced: bool) -> None:
         """Run until Ctrl-C or SIGTERM."""
-        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own doings at each login
         asked_to_end = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
         async with postbox:
-            address = postbox.address
-            with contextlib.suppress(BrokenPipeError):
-                self.stdout.write(
-                    f"Postbox {address.url}/ takes webhooks in; mail: {address.host} port {address.smtp}."
-                )
-                self.stdout.flush()
+            if is_announced:
+                self.announce(postbox.address)
             await asked_to_end.wait()
+
+    def announce(self, address: Address) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.stdout.write(f"Postbox {address.url}/ takes webhooks in; mail: {address.host} port {address.smtp}.")
+            self.stdout.flush()
 
     @contextlib.contextmanager
     def only_one(self, data_dir: Path) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import ipaddress
+import logging
 import os
 import socket
 from pathlib import Path
@@ -42,6 +43,7 @@ class Postbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own doings at each login
         loop = asyncio.get_running_loop()
         http, smtp = self._sockets
         self._servers = [

@@ -144,7 +144,7 @@ class TestAddresses:
 
 @pytest.mark.proof
 class TestThroughput:
-    def test_makes_300_requests_a_second_against_a_server_that_takes_50_ms(self, client, tmp_path, record_property):
+    def test_makes_300_requests_a_second_against_a_server_that_takes_50_ms(self, client, tmp_path):
         with postbox_in_process(tmp_path) as postbox:
             postbox.add_rule("accept", delay_ms=50)
 
@@ -159,5 +159,4 @@ class TestThroughput:
                 rate = 3000 / (time.monotonic() - started_at)
             assert statuses == {200}
             assert postbox.counts()["new"] == 3000
-            record_property("requests_per_second", round(rate))
-        assert rate >= 300
+        assert rate >= 300  # 32 at a time could make 640
