@@ -29,6 +29,9 @@ ENVELOPE_BYTES = 64 * 1024
 """What the other fields and the boundaries of a multipart body may take."""
 
 
+TOO_LARGE = f"The file is larger than {MAXIMUM_UPLOAD_BYTES // 1024**2} MB; split it."
+
+
 class UploadParser(MultiPartParser):
     """Reads multipart bodies, large files straight to disk; what says it is too large is not read at all."""
 
@@ -36,7 +39,7 @@ class UploadParser(MultiPartParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> DataAndFiles:
         if declared_length(parser_context) > MAXIMUM_UPLOAD_BYTES + ENVELOPE_BYTES:
-            raise TooLarge(f"The file is larger than {MAXIMUM_UPLOAD_BYTES // 1024**2} MB; split it.")
+            raise TooLarge(TOO_LARGE)
         return super().parse(stream, media_type, parser_context)
 
 
@@ -113,6 +116,8 @@ class ContactImportViewSet(AccountViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Take a file in; a worker imports it. Follow it at `/imports/{id}`."""
         data = self.validated()
+        if data["file"].size > MAXIMUM_UPLOAD_BYTES:
+            raise TooLarge(TOO_LARGE)
         job = imports.receive_file(
             **self.on_behalf(),
             chunks=data["file"].chunks(),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ from accounts.actors import SYSTEM
 from accounts.models import Account, AuditEntry
 from accounts.problems import Invalid
 from workflows.crm.catalogue import EVENT_TYPES
-from workflows.crm.imports import problems_as_csv, run_import, running, start_import, writing
+from workflows.crm.imports import (
+    problems_as_csv,
+    receive_file,
+    run_import,
+    running,
+    start_import,
+    starting,
+    unfinished_imports,
+    writing,
+)
 from workflows.crm.models import (
     Consent,
     Contact,
@@ -417,3 +427,23 @@ class TestIds:
         assert {(each.version, each.variant) for each in made} == {(7, "specified in RFC 4122")}
         assert len(set(made)) == 3
         assert all(each < later for each in made)
+
+
+class TestReceiveFile:
+    def test_keeps_nothing_of_a_file_that_is_too_large(
+        self, account: Account, folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.MEDIA_ROOT = folder
+        monkeypatch.setattr(starting, "MAXIMUM_UPLOAD_BYTES", 10)
+        with pytest.raises(Invalid):
+            receive_file(account_id=account.id, actor=SYSTEM, chunks=[b"email\n", b"a@b.co\n"], filename="a.csv")
+        assert Import.objects.count() == 0
+        assert list((folder / "imports").iterdir()) == []
+
+    def test_unfinished_ones_are_known(self, account: Account, folder: Path, settings: Any) -> None:
+        settings.MEDIA_ROOT = folder
+        job = receive_file(account_id=account.id, actor=SYSTEM, chunks=[b"email\na@b.co\n"], filename="a.csv")
+        assert unfinished_imports(before=job.created_at) == []
+        assert unfinished_imports(before=job.created_at + timedelta(seconds=1)) == [job.id]
+        run_import(import_id=job.id)
+        assert unfinished_imports(before=job.created_at + timedelta(seconds=1)) == []

@@ -1,0 +1,47 @@
+"""The catalogue says what the services record."""
+
+import pytest
+
+from accounts.actors import SYSTEM
+from accounts.models import Account
+from accounts.tests.factories import MembershipFactory
+from workflows.crm.catalogue import EVENT_TYPES
+from workflows.crm.models import Event
+from workflows.crm.services.consents import ConsentChange, set_consents
+from workflows.crm.services.contacts import (
+    ContactDraft,
+    FieldChange,
+    Upserted,
+    create_contacts,
+    delete_contacts,
+    update_contacts,
+)
+from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.notes import NoteDraft, add_notes
+from workflows.crm.services.tags import TagChange, add_tags, remove_tags
+from workflows.crm.services.tasks import TaskDraft, complete_task, create_tasks
+from workflows.crm.tests.factories import CustomFieldFactory
+from workflows.crm.tests.world import NOW
+
+
+@pytest.mark.django_db
+class TestEventTypes:
+    def test_are_all_recorded_with_the_data_listed_and_no_other(self, account: Account) -> None:
+        CustomFieldFactory(account=account, key="score", field_type="number")
+        owner = MembershipFactory(account=account).user
+        (upserted,) = create_contacts(
+            account_id=account.id, actor=SYSTEM, drafts=[ContactDraft(email="ada@example.com")], now=NOW
+        )
+        assert isinstance(upserted, Upserted)
+        (contact,) = lock_contacts(account_id=account.id, contact_ids=[upserted.contact_id]).values()
+        add_tags(account_id=account.id, changes=[TagChange(contact, "VIP")], now=NOW)
+        remove_tags(account_id=account.id, changes=[TagChange(contact, "VIP")], now=NOW)
+        change = FieldChange(contact, {"custom_fields.score": 1, "owner_id": owner.id})
+        update_contacts(account_id=account.id, actor=SYSTEM, changes=[change], now=NOW)
+        add_notes(account_id=account.id, drafts=[NoteDraft(contact, "Called.")], now=NOW)
+        (task_id,) = create_tasks(account_id=account.id, drafts=[TaskDraft(contact, "Call")], now=NOW)
+        complete_task(account_id=account.id, task_id=task_id, now=NOW)  # type: ignore[arg-type]
+        set_consents(account_id=account.id, changes=[ConsentChange(contact.id, "sms", "opt_out", NOW)], now=NOW)
+        delete_contacts(account_id=account.id, actor=SYSTEM, contact_ids=[contact.id], now=NOW)
+        recorded = {event.event_type: set(event.data) for event in Event.objects.all()}
+        assert recorded == {event_type: set(names) for event_type, names in EVENT_TYPES.items()}
