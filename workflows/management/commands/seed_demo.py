@@ -3,10 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actors import Actor
 from workflows.management.demo.seeding import EMAIL, PASSWORD, find_demo, seed_demo
+
+PRODUCTION = "config.settings.production"
 
 
 class Command(BaseCommand):
@@ -16,6 +19,10 @@ class Command(BaseCommand):
         parser.add_argument("--if-missing", action="store_true", help="Leave a demo account that is there alone.")
 
     def handle(self, *, if_missing: bool, **options: Any) -> None:
+        if settings.SETTINGS_MODULE == PRODUCTION:
+            raise CommandError(
+                "The demo has a superuser whose password everybody knows: not in production."
+            )
         account = find_demo() if if_missing else None
         if account is None:
             seeded = seed_demo(actor=Actor(label="manage.py seed_demo"))

@@ -4,7 +4,7 @@ from io import StringIO
 from uuid import UUID
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from accounts.models import Account, AuditEntry, Membership, Role, Team, User
@@ -114,3 +114,8 @@ class TestSeedDemo:
         other.refresh_from_db()
         assert (other.status, other.due_at) == ("queued", None)
         assert Contact.objects.for_account(other.account_id).count() == 1
+
+    def test_is_refused_in_production(self, demo, settings):
+        settings.SETTINGS_MODULE = "config.settings.production"
+        with pytest.raises(CommandError, match="not in production"):
+            seed()
