@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def database(tmp_path):
-    """Return a function that runs the command on a data directory of the test's own."""
+def manage(tmp_path):
+    """Return a function that runs manage.py on a data directory of the test's own."""
     data_dir = tmp_path / "data dir"
 
     def run(*arguments, stdin="", **environment):
         return subprocess.run(
-            [sys.executable, "manage.py", "database", *arguments],
+            [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=os.environ
             | {"DATA_DIR": str(data_dir), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings.development"}
@@ -33,6 +33,17 @@ def database(tmp_path):
     run.server = Server(data_dir)
     yield run
     run.server.stop("immediate")
+
+
+@pytest.fixture
+def database(manage):
+    """Return a function that runs `manage.py database`."""
+
+    def run(*arguments, **options):
+        return manage("database", *arguments, **options)
+
+    run.server = manage.server
+    return run
 
 
 def test_a_server_is_started_looked_at_used_and_stopped(database):
@@ -71,3 +82,19 @@ def test_the_shell_of_a_stopped_server_says_how_to_start_it(database):
     assert refused.stderr == (
         "CommandError: PostgreSQL is not running: `manage.py database start` or `make run` starts it.\n"
     )
+
+
+class TestWithoutADatabase:
+    def test_a_command_says_how_to_start_it(self, manage):
+        refused = manage("migrate")
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            f"The database of {manage.server.layout.data_dir} is not running: `make run` or `manage.py database start` "
+            "starts it. DATA_DIR chooses another one, DATABASE_URL another server.\n"
+        )
+
+    def test_serve_says_what_is_wrong_with_the_one_that_was_named(self, manage):
+        refused = manage("serve", DATABASE_URL="postgres://crm@127.0.0.1:1/crm", PORT="0")
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("CommandError: The database cannot be used: ")
+        assert "Connection refused" in refused.stderr

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.actors import Actor
@@ -95,8 +95,8 @@ class Command(BaseCommand):
                 self.watch(end, supervisor, server, lambda: self.announce(port, started_at))
             except Stopped:
                 self.say("\nStopping…")
-            except (DatabaseError, PermissionError) as error:
-                raise CommandError(str(error)) from error
+            except (DatabaseError, PermissionError, OperationalError) as error:
+                raise CommandError(f"The database cannot be used: {error}") from error
             finally:
                 end.is_asked_for = True
         self.say("Stopped.")
