@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 import django
+from procrastinate.types import JSONDict
 
 from benchmarks.server import ROOT
 
@@ -29,7 +30,8 @@ def measure(kind: str, execution_ids: Sequence[str], *, steps: int) -> float:
     if kind == "jobs":
         from benchmarks.jobs import step  # noqa: PLC0415 - Django is set up by now
 
-        step.batch_defer(*[{"execution_id": execution_id} for execution_id in execution_ids])
+        arguments: list[JSONDict] = [{"execution_id": execution_id} for execution_id in execution_ids]
+        step.batch_defer(*arguments)
     started = time.monotonic()
     for number, process in enumerate(processes):
         hand_over(process, execution_ids[number::PROCESSES])

@@ -4,6 +4,8 @@ import asyncio
 
 from django.db import connection
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
 
 from benchmarks.orm import take_step
 
@@ -25,7 +27,7 @@ def work_off() -> None:
 
 
 async def work_once() -> None:
-    with app.replace_connector(app.connector.get_worker_connector()):
+    with app.replace_connector(PsycopgConnector(kwargs=connector_params())):
         async with app.open_async():
             await app.run_worker_async(
                 queues=[QUEUE], wait=False, concurrency=CONCURRENCY, delete_jobs="successful", listen_notify=False

@@ -71,9 +71,8 @@ def baseline_figures(account: Account, clock: ShiftedClock) -> dict[str, float]:
     for kind, name in (("orm", "steps_per_second_orm"), ("jobs", "steps_per_second_job_per_step")):
         workflow = make_workflow(account)
         enroll_ahead(workflow, make_contacts(account, SAMPLE), clock)
-        execution_ids = [
-            str(id) for id in WorkflowExecution.objects.filter(workflow=workflow).values_list("id", flat=True)
-        ]
+        executions = WorkflowExecution.objects.filter(workflow=workflow)
+        execution_ids = [str(key) for key in executions.values_list("id", flat=True)]
         figures[name] = baselines.measure(kind, execution_ids, steps=SAMPLE * len(CHAIN))
         if completed_steps(workflow) != SAMPLE * len(CHAIN) or is_busy(workflow):
             raise RuntimeError(f"the baseline {kind} did not take every step")

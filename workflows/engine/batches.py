@@ -17,6 +17,7 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Ledger
 from workflows.engine.locks import is_wanted, share_workflows
+from workflows.engine.perform.handover import return_to_lanes
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run, load_survivors
 from workflows.engine.turns import Facts, take_turn
@@ -50,6 +51,7 @@ def take_batch(*, lease_id: UUID, execution_ids: Sequence[UUID], workflow_ids: f
             park(execution_ids=held, now=now)
         runs = [run for run in survivors if run.workflow_id in facts.active]
         ledger = Ledger()
+        return_to_lanes(runs, now)
         lead(with_contacts(runs, now), facts, ledger, now)
         write_runs(runs, now)
         ledger.write(now)
@@ -82,8 +84,9 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> No
     standing: dict[tuple[UUID, int], list[Run]] = defaultdict(list)
     for run in runs:
         run.started_at = run.started_at or now
-        end_wait(run, ledger, now)
-        place(run, standing, now)
+        if not run.is_in_lane:
+            end_wait(run, ledger, now)
+            place(run, standing, now)
     while standing:
         if time.monotonic() > give_up_at or is_wanted(facts.active):
             break
@@ -101,7 +104,7 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> No
 
 def place(run: Run, standing: dict[tuple[UUID, int], list[Run]], now: datetime) -> None:
     """Queue a run at its step, unless it rests or has ended; one without a step is complete."""
-    if run.status != ExecutionStatus.ACTIVE:
+    if run.status != ExecutionStatus.ACTIVE or run.is_in_lane:
         return
     if run.step is None:
         run.end(ExecutionStatus.COMPLETED, CompletionReason.FINISHED, now)

@@ -18,7 +18,8 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
         cursor.execute(
             """
             UPDATE workflow_executions execution
-            SET status = run.status, completion_reason = run.completion_reason, error_message = run.error_message,
+            SET status = run.status, pause_reason = run.pause_reason, paused_status = '', paused_due_at = NULL,
+                completion_reason = run.completion_reason, error_message = run.error_message,
                 current_action_id = run.action_id, visits = run.visits,
                 visit_window_started_at = run.window_started_at, window_visits = run.window_visits,
                 due_at = run.due_at, lease_id = NULL, lease_until = NULL, lost_leases = run.lost_leases,
@@ -26,14 +27,14 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 started_at = run.started_at, completed_at = run.completed_at, updated_at = %s
             FROM ROWS FROM (
                 unnest(
-                    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::timestamptz[],
-                    %s::integer[], %s::timestamptz[], %s::smallint[], %s::uuid[], %s::text[], %s::timestamptz[],
-                    %s::timestamptz[]
+                    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::integer[],
+                    %s::timestamptz[], %s::integer[], %s::timestamptz[], %s::smallint[], %s::uuid[], %s::text[],
+                    %s::timestamptz[], %s::timestamptz[]
                 ),
                 jsonb_array_elements(%s::jsonb)
             ) AS run (
-                id, status, completion_reason, error_message, action_id, visits, window_started_at, window_visits,
-                due_at, lost_leases, waiting_log_id, reentry_key, started_at, completed_at, results
+                id, status, pause_reason, completion_reason, error_message, action_id, visits, window_started_at,
+                window_visits, due_at, lost_leases, waiting_log_id, reentry_key, started_at, completed_at, results
             )
             WHERE execution.id = run.id
             """,
@@ -41,6 +42,7 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 now,
                 arrays.ids([run.id for run in runs]),
                 arrays.texts([run.status for run in runs]),
+                arrays.texts([run.pause_reason for run in runs]),
                 arrays.texts([run.completion_reason for run in runs]),
                 arrays.texts([run.error_message for run in runs]),
                 arrays.ids([run.step.action_id if run.step else None for run in runs]),

@@ -5,7 +5,7 @@ leave out workflows that are not active at once; so only the first page of execu
 bring the others in line page by page. A page in flight has lost its lease by then and is left out by its batch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from workflows.crm import arrays
 from workflows.engine.locks import share_workflow
 from workflows.engine.moving import Moves, move_executions
+from workflows.engine.perform.handover import drop_dispatches, park_dispatches, resume_dispatches
 from workflows.engine.wake import Tick, wake
 from workflows.models import WorkflowStatus
 
@@ -81,7 +82,7 @@ def park_page(workflow_id: UUID, below: UUID, now: datetime, *, size: int) -> UU
     return next_page(ids, size)
 
 
-def park(*, execution_ids: Iterable[UUID], now: datetime) -> None:
+def park(*, execution_ids: Sequence[UUID], now: datetime) -> None:
     """Pause live executions of a paused workflow and take their leases away."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,6 +94,7 @@ def park(*, execution_ids: Iterable[UUID], now: datetime) -> None:
             """,
             [now, arrays.ids(execution_ids)],
         )
+    park_dispatches(execution_ids)
 
 
 def resume_page(workflow_id: UUID, below: UUID, now: datetime, *, size: int) -> UUID | None:
@@ -107,6 +109,7 @@ def resume_page(workflow_id: UUID, below: UUID, now: datetime, *, size: int) -> 
             """,
             [now, arrays.ids(ids)],
         )
+    resume_dispatches(ids)
     return next_page(ids, size)
 
 
@@ -116,9 +119,13 @@ def cancel_page(workflow_id: UUID, below: UUID, reason: str, before: datetime, *
     return next_page(ids, size)
 
 
-def end_executions(*, execution_ids: Iterable[UUID], reason: str, now: datetime) -> None:
-    """Cancel locked, live executions; the wait that one stands in is logged as skipped, reason `cancelled`."""
+def end_executions(*, execution_ids: Sequence[UUID], reason: str, now: datetime) -> None:
+    """Cancel locked, live executions; the wait that one stands in is logged as skipped, reason `cancelled`.
+
+    A call in flight is not called back: its outcome will be logged when it is known.
+    """
     id_list = arrays.ids(execution_ids)
+    drop_dispatches(execution_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -127,7 +134,7 @@ def end_executions(*, execution_ids: Iterable[UUID], reason: str, now: datetime)
                 duration_ms = LEAST(2147483647, GREATEST(0, extract(epoch FROM %(now)s - log.started_at) * 1000))
             FROM workflow_executions execution
             WHERE execution.id = ANY(%(ids)s::uuid[]) AND log.id = execution.waiting_log_id
-                  AND log.status NOT IN ('completed', 'failed', 'skipped')
+                  AND log.status IN ('pending', 'scheduled', 'waiting')
             """,
             {"now": now, "ids": id_list},
         )

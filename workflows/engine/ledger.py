@@ -10,6 +10,7 @@ import orjson
 from django.db import connection
 
 from workflows.crm import arrays
+from workflows.engine.perform.handover import Handover, hand_over
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus
@@ -52,10 +53,11 @@ class Page:
 
 @dataclass(slots=True, eq=False)
 class Ledger:
-    """Log rows to write and waits to close."""
+    """Log rows to write and waits to close, and the effects outside to hand over to their lanes."""
 
     pages: dict[Page, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     ended_waits: list[UUID] = field(default_factory=list)
+    handovers: list[Handover] = field(default_factory=list)
     steps_taken: int = 0
 
     def write(self, now: datetime) -> None:
@@ -64,10 +66,12 @@ class Ledger:
             write_page(page, entries, now)
         if self.ended_waits:
             close_waits(self.ended_waits, now)
+        if self.handovers:
+            hand_over(self.handovers, now)
 
 
 def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
-    is_open = page.status == ActionExecutionStatus.WAITING
+    is_open = page.status in (ActionExecutionStatus.WAITING, ActionExecutionStatus.PENDING)
     has_details = any(entry.scheduled_at or entry.error_class for entry in entries)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -95,7 +99,7 @@ def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
                 page.step.action_type,
                 page.step.key,
                 page.status,
-                page.started_at,
+                None if page.status == ActionExecutionStatus.PENDING else page.started_at,
                 None if is_open else page.finished_at,
                 None if is_open else int((page.finished_at - page.started_at).total_seconds() * 1000),
                 arrays.ids([entry.log_id for entry in entries]),

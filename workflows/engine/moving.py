@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from workflows.crm import arrays
+from workflows.engine.perform.handover import drop_dispatches
 from workflows.engine.plans import Plan, plan_of, plans_of
 from workflows.models import Workflow, WorkflowVersion
 
@@ -24,7 +25,8 @@ def move_executions(workflow: Workflow, version: WorkflowVersion, now: datetime)
     """Let everyone inside go on in `version`, within the caller's transaction, which holds the workflow alone.
 
     Each goes on at the step with the same id, where a wait keeps its time. Whose step is gone goes on at once at the
-    next step behind it that is still there; when there is none, the execution is completed.
+    next step behind it that is still there; when there is none, the execution is completed. Who stands at a step that
+    is gone and whose outcome is unknown stays in its version until that is settled.
     """
     target = plan_of(version.id)
     moved = completed = 0
@@ -70,7 +72,8 @@ def move_place(
     now: datetime,
 ) -> int:
     """Move all who stand at one place and return their number."""
-    parameters: dict[str, UUID | datetime | str | None] = {
+    parameters: dict[str, UUID | datetime | str | bool | None] = {
+        "stays": stays,
         "workflow": workflow_id,
         "old_version": old_version_id,
         "old_place": old_place,
@@ -84,12 +87,15 @@ def move_place(
             SELECT id FROM workflow_executions
             WHERE workflow_id = %(workflow)s AND version_id = %(old_version)s AND current_action_id = %(old_place)s
                   AND status IN ('queued', 'active', 'waiting', 'paused')
+                  AND (%(stays)s OR pause_reason <> 'outcome_unknown')
             ORDER BY id FOR NO KEY UPDATE
             """,
             parameters,
         )
-        parameters["ids"] = arrays.ids([row[0] for row in cursor.fetchall()])
+        execution_ids = [row[0] for row in cursor.fetchall()]
+        parameters["ids"] = arrays.ids(execution_ids)
         if not stays:
+            drop_dispatches(execution_ids)
             cursor.execute(CUT_WAITS, parameters)
         cursor.execute(STAY if stays else COMPLETE if new_place is None else GO_ON, parameters)
         return cursor.rowcount
@@ -101,6 +107,7 @@ SET status = 'skipped', completed_at = %(now)s, result_data = log.result_data ||
     duration_ms = LEAST(2147483647, GREATEST(0, extract(epoch FROM %(now)s - log.started_at) * 1000))
 FROM workflow_executions execution
 WHERE execution.id = ANY(%(ids)s::uuid[]) AND log.id = execution.waiting_log_id
+      AND log.status IN ('pending', 'scheduled', 'waiting')
 """
 STAY = """
 UPDATE workflow_executions SET version_id = %(version)s, updated_at = %(now)s WHERE id = ANY(%(ids)s::uuid[])
@@ -110,9 +117,11 @@ UPDATE workflow_executions
 SET version_id = %(version)s, current_action_id = %(place)s, waiting_log_id = NULL, lease_id = NULL,
     lease_until = NULL, updated_at = %(now)s,
     status = CASE status WHEN 'waiting' THEN 'active' ELSE status END,
-    due_at = CASE status WHEN 'paused' THEN NULL WHEN 'waiting' THEN %(now)s ELSE due_at END,
+    due_at = CASE status WHEN 'paused' THEN NULL WHEN 'waiting' THEN %(now)s ELSE COALESCE(due_at, %(now)s) END,
     paused_status = CASE paused_status WHEN 'waiting' THEN 'active' ELSE paused_status END,
-    paused_due_at = CASE WHEN paused_status = 'waiting' THEN %(now)s ELSE paused_due_at END
+    paused_due_at = CASE paused_status
+        WHEN '' THEN NULL WHEN 'waiting' THEN %(now)s ELSE COALESCE(paused_due_at, %(now)s)
+    END
 WHERE id = ANY(%(ids)s::uuid[])
 """
 COMPLETE = """

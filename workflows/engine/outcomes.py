@@ -8,6 +8,7 @@ from django.conf import settings
 
 from workflows.actions.outcomes import AwaitCallback, Done, End, Failed, Outcome, Perform, Skipped, WaitUntil
 from workflows.engine.ledger import NOTHING, Entry, Ledger, Page, Texts, as_json
+from workflows.engine.perform.handover import Handover
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus, CompletionReason, ExecutionStatus
@@ -46,6 +47,8 @@ class Turn:
                     self.move_on(run)
                 case WaitUntil():
                     self.wait(run, log_id, outcome, text)
+                case Perform():
+                    self.hand_over(run, log_id, outcome.lane)
                 case End():
                     self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
                     run.results[self.step.key] = {"reason": outcome.reason}
@@ -64,6 +67,15 @@ class Turn:
         run.status = ExecutionStatus.WAITING
         run.waiting_log_id = log_id
         run.due_at = outcome.at
+
+    def hand_over(self, run: Run, log_id: UUID, lane: str) -> None:
+        """Rest at the step until its lane has had the effect."""
+        run.is_in_lane = True
+        run.waiting_log_id = log_id
+        self.ledger.handovers.append(
+            Handover(run.id, run.account_id, run.workflow_id, self.step.action_id, run.visits, log_id, lane)
+        )
+        self.log(run, log_id, ActionExecutionStatus.PENDING, NOTHING)
 
     def fail(self, run: Run, log_id: UUID, outcome: Failed, text: Texts = NOTHING) -> None:
         message = outcome.message.replace("\0", "")
@@ -123,8 +135,10 @@ def texts_of(outcome: Outcome) -> Texts:
             return Texts(as_json({**outcome.result, "reason": outcome.reason}), as_json(outcome.data))
         case End():
             return Texts(as_json({"reason": outcome.reason} if outcome.reason else {}), "{}")
-        case Perform() | AwaitCallback():
-            raise NotImplementedError("steps with an effect outside cannot be taken by this version")
+        case Perform():
+            return NOTHING
+        case AwaitCallback():
+            return Texts(as_json(outcome.result), "{}")
     raise TypeError(f"{outcome!r} is no outcome")
 
 

@@ -28,6 +28,8 @@ class PlanStep:
     config: Mapping[str, Any]
     is_enabled: bool
     stops_on_error: bool
+    retry: Mapping[str, Any] | None = None
+    """The action's own retry rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +92,7 @@ def compiled(version_id: UUID, workflow_id: UUID, number: int, definition: str) 
             config=action["config"],
             is_enabled=action["is_enabled"],
             stops_on_error=action["on_error"] == OnError.STOP,
+            retry=action["retry"],
         )
         for index, action in enumerate(orjson.loads(definition)["actions"])
     ]

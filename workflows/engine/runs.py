@@ -37,6 +37,9 @@ class Run:
     contact: ContactCopy
     """Read when the contacts are locked; until then an empty copy."""
     status: str = ExecutionStatus.ACTIVE
+    pause_reason: str = ""
+    is_in_lane: bool = False
+    """Its step's effect outside is with a lane, which will move it on."""
     completion_reason: str = ""
     error_message: str = ""
     due_at: datetime | None = None
@@ -63,17 +66,27 @@ def load_survivors(*, lease_id: UUID, execution_ids: Sequence[UUID]) -> list[Run
 
     Who was cancelled, paused or deleted since the claim has lost its lease and is left out.
     """
+    return load("AND lease_id = %s AND status = 'active'", execution_ids, lease_id)
+
+
+def load_runs(execution_ids: Sequence[UUID]) -> list[Run]:
+    """Lock and return executions as they are, whatever their status."""
+    return load("", execution_ids)
+
+
+def load(condition: str, execution_ids: Sequence[UUID], *parameters: UUID) -> list[Run]:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT id, account_id, version_id, contact_id, current_action_id, depth, visits, visit_window_started_at,
-                   window_visits, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at
+                   window_visits, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at, status,
+                   pause_reason
             FROM workflow_executions
-            WHERE id = ANY(%s::uuid[]) AND lease_id = %s AND status = 'active'
+            WHERE id = ANY(%s::uuid[]) {condition}
             ORDER BY id
             FOR UPDATE
-            """,
-            [arrays.ids(execution_ids), lease_id],
+            """,  # noqa: S608 - one of two constants
+            [arrays.ids(execution_ids), *parameters],
         )
         rows = cursor.fetchall()
     plans = plans_of([row[2] for row in rows])
@@ -95,6 +108,8 @@ def load_survivors(*, lease_id: UUID, execution_ids: Sequence[UUID]) -> list[Run
             reentry_key=row[13],
             started_at=row[14],
             contact=ContactCopy(row[3], row[1]),
+            status=row[15],
+            pause_reason=row[16],
         )
         for row in rows
     ]

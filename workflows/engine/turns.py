@@ -101,7 +101,7 @@ class Attempt:
         try:
             with transaction.atomic():
                 outcomes = self.run_many(runs, log_ids)
-                return list(outcomes), storable(outcomes, len(runs))
+                return list(outcomes), self.texts(outcomes, len(runs))
         except Exception as error:  # whatever a step raises concerns that step alone
             if is_passing(error) or is_nobodys_fault(error):
                 raise
@@ -131,6 +131,10 @@ class Attempt:
             now=self.now,
         )
         return self.step.kind.run_many(steps)
+
+    def texts(self, outcomes: Sequence[Outcome], count: int) -> list[Texts]:
+        """Return what the log keeps of the outcomes; raises when one cannot be acted on or stored."""
+        return storable(outcomes, count)
 
     def failure(self, error: Exception, run: Run) -> Failed:
         """Say what the log may show of an exception."""

@@ -22,6 +22,7 @@ class Tick(enum.StrEnum):
     """What workers can be woken for; each is a task of `ticks.py`."""
 
     ADVANCE = "advance"
+    PERFORM = "perform"
     DISPATCH = "dispatch"
     RECOVER = "recover"
     SETTLE_WORKFLOW = "settle_workflow"
