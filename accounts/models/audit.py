@@ -9,7 +9,11 @@ class AuditEntry(BulkAccountRow):
     """One change by one actor: written in the transaction of the change, never altered."""
 
     actor_user = models.ForeignKey(
-        "accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", help_text="The person who acted, or whose API key did."
+        "accounts.User",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The person who acted, or whose API key did.",
     )
     actor_api_key_id = models.UUIDField(null=True, help_text="The API key, if a program acted.")
     actor_label = models.CharField(max_length=200, help_text="The actor as text; outlives the user and the key.")

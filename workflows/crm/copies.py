@@ -44,8 +44,18 @@ class ContactView(Mapping[str, Any]):
 
     __slots__ = ("_copy",)
     NAMES = (
-        "id", "first_name", "last_name", "name", "email", "phone", "timezone", "source", "custom_fields", "tags", "owner",
-    )  # fmt: skip
+        "id",
+        "first_name",
+        "last_name",
+        "name",
+        "email",
+        "phone",
+        "timezone",
+        "source",
+        "custom_fields",
+        "tags",
+        "owner",
+    )
 
     def __init__(self, copy: ContactCopy) -> None:
         self._copy = copy

@@ -79,7 +79,7 @@ class WorkflowExecution(BulkAccountRow):
     reentry_key = models.CharField(
         max_length=10,
         null=True,
-        help_text="`inside` while no second run of the contact may exist; else null.",  # noqa: DJ001
+        help_text="`inside` while no second run of the contact may exist; else null.",
     )
     error_message = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
