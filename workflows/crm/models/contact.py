@@ -38,7 +38,7 @@ class Contact(AccountRow):
     updated_at = models.DateTimeField(auto_now=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Set: gone for everyone.")
 
-    objects = ContactQuerySet.as_manager()
+    objects = ContactQuerySet.as_manager()  # type: ignore[misc]  # as_manager() makes no ClassVar for mypy
 
     class Meta:
         ordering = ["-id"]
