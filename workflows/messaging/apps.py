@@ -8,7 +8,7 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from workflows.messaging.checks import check_outbound_networks, check_secret_keys  # noqa: PLC0415 - needs the models
+        from workflows.messaging.checks import check_outbound_networks, check_secret_keys
 
         checks.register(check_secret_keys)
         checks.register(check_outbound_networks)
