@@ -1,6 +1,7 @@
-"""Outgoing HTTP for everything that calls addresses which customers choose."""
+"""Outgoing calls for everything that reaches addresses which customers choose: HTTP, and bare connections."""
 
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_network
@@ -8,10 +9,22 @@ from ipaddress import ip_network
 from django.conf import settings
 
 from workflows.messaging.outbound.client import Answer, Client
+from workflows.messaging.outbound.deadline import Deadline
 from workflows.messaging.outbound.errors import NotSent, OutboundError, SentUnknown
 from workflows.messaging.outbound.urls import Target, parse
 
-__all__ = ["Answer", "Client", "NotSent", "OutboundError", "SentUnknown", "Target", "parse", "request"]
+__all__ = [
+    "Answer",
+    "Client",
+    "Deadline",
+    "NotSent",
+    "OutboundError",
+    "SentUnknown",
+    "Target",
+    "connect",
+    "parse",
+    "request",
+]
 
 
 def request(
@@ -25,7 +38,7 @@ def request(
     max_redirects: int = 3,
 ) -> Answer:
     """Make one request with the installation's client; see `Client.request`."""
-    return _client(os.getpid(), tuple(settings.OUTBOUND_ALLOW_NETWORKS)).request(
+    return _own_client().request(
         method,
         url,
         headers=headers,
@@ -34,6 +47,15 @@ def request(
         max_response_bytes=max_response_bytes,
         max_redirects=max_redirects,
     )
+
+
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Open a bare connection with the installation's client; see `Client.connect`."""
+    return _own_client().connect(host, port, deadline)
+
+
+def _own_client() -> Client:
+    return _client(os.getpid(), tuple(settings.OUTBOUND_ALLOW_NETWORKS))
 
 
 @lru_cache(maxsize=4)

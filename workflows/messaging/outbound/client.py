@@ -1,6 +1,7 @@
 """The one door for outgoing HTTP: checks the address, follows redirects, keeps to its limits."""
 
 import re
+import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -130,6 +131,14 @@ class Client:
             if may_have_acted:
                 raise SentUnknown(error.error_class, f"After a redirect: {error.message}") from error
             raise
+
+    def connect(self, host: str, port: int, deadline: Deadline) -> socket.socket:
+        """Open a bare TCP connection to a checked address, for other protocols; NotSent when that is not possible."""
+        target = parse(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        try:
+            return self._connections.dial(target, self._resolver.addresses(target, deadline), deadline)
+        except TimeoutError as error:
+            raise NotSent("timeout", f"No connection to {target.authority} in time.") from error
 
     def close(self) -> None:
         """Close the resting connections."""

@@ -133,10 +133,14 @@ class Connections:
 
     def open(self, target: Target, addresses: Sequence[Address], deadline: Deadline) -> Connection:
         """Connect to the first address that answers, TLS included; NotSent when none does in time."""
+        return Connection(target.origin, self.dial(target, addresses, deadline))
+
+    def dial(self, target: Target, addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
+        """Return a new connection as `open` does, without any protocol on it and never kept."""
         tried = addresses[:MAXIMUM_ATTEMPTS]
         for number, address in enumerate(tried):
             try:
-                return Connection(target.origin, self._connect(target, address, deadline.share(len(tried) - number)))
+                return self._connect(target, address, deadline.share(len(tried) - number))
             except (OSError, ValueError) as error:
                 failure = error
         raise _not_connected(target, failure) from failure
