@@ -61,7 +61,7 @@ class Workflow(AccountRow):
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
-    objects = WorkflowQuerySet.as_manager()
+    objects = WorkflowQuerySet.as_manager()  # type: ignore[misc]  # as_manager() makes no ClassVar for mypy
 
     class Meta:
         ordering = ["-id"]
