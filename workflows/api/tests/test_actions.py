@@ -68,7 +68,7 @@ class TestList:
             ("category=crm", ["add_tag", "add_note"]),
             ("category=crm&include_disabled=false", ["add_tag"]),
             ("branch_id=null", ["add_tag", "add_note", "wait_time"]),
-            (f"branch_id={uuid4()}", []),
+            ("branch_id=00000000-0000-4000-8000-000000000000", []),
             ("limit=1&offset=1", ["add_note"]),
         ],
     )
