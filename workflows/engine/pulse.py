@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from uuid_utils.compat import uuid7
 
+from workflows.actions.outside import Lane
 from workflows.crm.imports import unfinished_imports
 from workflows.engine import clock
 from workflows.engine.claim import DUE_ACCOUNTS
@@ -24,7 +25,7 @@ from workflows.engine.wake import Tick, wake
 logger = structlog.get_logger(__name__)
 
 FORGET_AFTER_HEARTBEATS = 24
-PATIENCE_WITH_IMPORTS = timedelta(seconds=60)
+PATIENCE_WITH_IMPORTS = timedelta(seconds=10)
 
 
 class Pulse(threading.Thread):
@@ -60,6 +61,8 @@ class Pulse(threading.Thread):
             self._heartbeat_at = time.monotonic()
         for tick in due_ticks():
             wake(tick)
+        for lane in due_lanes():
+            wake(Tick.PERFORM, lane=lane)
 
 
 def due_ticks() -> list[Tick]:
@@ -71,6 +74,8 @@ def due_ticks() -> list[Tick]:
                    EXISTS (SELECT FROM crm_event WHERE dispatched_at IS NULL),
                    EXISTS (
                        SELECT FROM workflow_executions WHERE lease_id IS NOT NULL AND lease_until < clock_timestamp()
+                   ) OR EXISTS (
+                       SELECT FROM workflow_dispatches WHERE lease_id IS NOT NULL AND lease_until < clock_timestamp()
                    )
             """,  # noqa: S608 - a constant
             [clock.now()],
@@ -80,6 +85,19 @@ def due_ticks() -> list[Tick]:
             for tick, is_due in zip((Tick.ADVANCE, Tick.DISPATCH, Tick.RECOVER), cursor.fetchone(), strict=True)
             if is_due
         ]
+
+
+def due_lanes() -> list[str]:
+    """Return the lanes in which something is ready, by one look into the index for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT lane FROM unnest(%s::text[]) AS lane
+            WHERE EXISTS (SELECT FROM workflow_dispatches ready WHERE ready.lane = lane.lane AND status = 'ready')
+            """,
+            [list(Lane)],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def record_heartbeat(worker_id: UUID) -> None:
