@@ -184,6 +184,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }
 
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}")  # links in mails
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=[])  # CIDRs beyond the public internet
 POSTBOX_ENABLED = False  # the stand-in for outside services, see workflows.messaging.postbox
 
@@ -201,6 +202,10 @@ ENGINE = {
     "maximum_visits": 1000,
     "maximum_depth": 25,
     "maximum_worker_deaths": 3,
+    "lanes": {  # calls that one worker process makes at a time
+        "http": {"total": 96, "per_account": 72, "per_host": 24},
+        "email": {"total": 24, "per_account": 16, "per_host": 8},
+    },
     "clock_file": env.str("ENGINE_CLOCK_FILE", default=""),  # proofs and the benchmark: seconds ahead of the database
 }
 PROCRASTINATE_IMPORT_PATHS = ["workflows.engine.ticks"]

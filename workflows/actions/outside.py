@@ -41,6 +41,8 @@ class Request:
     """Whose calls in flight are capped and whose circuit breaker is asked: a host with port, or a connection's id."""
     data: Result = field(default_factory=dict)
     """`execution_data` of the log row: the rendered input without secrets and bodies."""
+    guard_channel: str = ""
+    """A consent channel (`email`, …): an opt-out of it between now and the call still holds the call back."""
 
 
 @dataclass(frozen=True, slots=True)

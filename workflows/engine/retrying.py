@@ -58,24 +58,17 @@ class Decision:
     at: datetime | None = None
 
 
-def policy_for(
-    error_class: ErrorClass, *, own: Mapping[str, Any] | None, of_type: RetryPolicy | None
-) -> tuple[RetryPolicy, bool]:
-    """Return the rule in force – the action's `retry`, else the type's, else the class's – and whether it was chosen.
-
-    The class's own delays fill what the action's rule leaves out.
-    """
-    default = BY_CLASS[error_class]
+def policy_for(error_class: ErrorClass, *, own: Mapping[str, Any] | None, of_type: RetryPolicy | None) -> RetryPolicy:
+    """Return the rule in force: the action's `retry`, what it leaves out as the type's, else as the class's."""
+    fallback = of_type or BY_CLASS[error_class]
     if own is None:
-        return (default, False) if of_type is None else (of_type, True)
-    fallback = of_type or default
-    policy = RetryPolicy(
+        return fallback
+    return RetryPolicy(
         maximum=own.get("max_retries", fallback.maximum),
         base=_seconds(own.get("base_seconds"), fallback.base),
         cap=_seconds(own.get("max_seconds"), fallback.cap),
         is_linear=own["strategy"] == "linear" if own.get("strategy") else fallback.is_linear,
     )
-    return policy, True
 
 
 def decide(

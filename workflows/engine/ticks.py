@@ -16,6 +16,8 @@ from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.dispatch import dispatch
 from workflows.engine.holding import cancel_all, settle_workflow
+from workflows.engine.perform.process import lane_of
+from workflows.engine.perform.recovering import recover_dispatches
 from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
@@ -46,6 +48,12 @@ def advance_tick() -> None:
     advance(seconds=settings.ENGINE["tick_seconds"], is_stopping=is_stopping)
 
 
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.PERFORM}")
+def perform_tick(lane: str) -> None:
+    """Make the calls that are due in a lane."""
+    lane_of(lane).look(seconds=settings.ENGINE["tick_seconds"])
+
+
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.DISPATCH}", queue=CHORES_QUEUE)
 def dispatch_tick() -> None:
     """Tell consumers of new events."""
@@ -61,6 +69,7 @@ def recover_tick() -> None:
         if is_first:
             revive_jobs()
             recover(is_stopping=is_stopping)
+            recover_dispatches(is_stopping=is_stopping)
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)

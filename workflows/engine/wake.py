@@ -33,6 +33,7 @@ class Tick(enum.StrEnum):
 
 STEPS_QUEUE = "steps"
 CHORES_QUEUE = "chores"
+LANE_QUEUE = "lane-{}"
 TASK_NAMESPACE = "workflows.engine"
 
 _jobs = JobManager(DjangoConnector())
@@ -51,13 +52,23 @@ def _defer(tick: Tick, arguments: Mapping[str, Any]) -> None:
         configure_task(
             name=f"{TASK_NAMESPACE}.{tick}",
             job_manager=_jobs,
-            queue=STEPS_QUEUE if tick is Tick.ADVANCE else CHORES_QUEUE,
+            queue=queue_of(tick, arguments),
             queueing_lock=queueing_lock,
         ).defer(**arguments)
     except AlreadyEnqueued:
         return
     except (ConnectorException, DatabaseError) as error:
         logger.warning("a tick was not queued; the pulse will do it", tick=tick, error=str(error))
+
+
+def queue_of(tick: Tick, arguments: Mapping[str, Any]) -> str:
+    """Steps and each lane have a queue of their own, so that none waits behind another."""
+    match tick:
+        case Tick.ADVANCE:
+            return STEPS_QUEUE
+        case Tick.PERFORM:
+            return LANE_QUEUE.format(arguments["lane"])
+    return CHORES_QUEUE
 
 
 def is_queued(queueing_lock: str) -> bool:

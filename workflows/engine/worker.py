@@ -14,13 +14,15 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 
+from workflows.actions.outside import Lane
 from workflows.engine import stopping
+from workflows.engine.perform.process import end_lanes
 from workflows.engine.pulse import Pulse
-from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE
+from workflows.engine.wake import CHORES_QUEUE, LANE_QUEUE, STEPS_QUEUE
 
 logger = structlog.get_logger(__name__)
 
-LANES = {STEPS_QUEUE: 1, CHORES_QUEUE: 4}
+LANES = {STEPS_QUEUE: 1, CHORES_QUEUE: 4} | {LANE_QUEUE.format(lane): 1 for lane in Lane}
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 25.0
 RESTART_SECONDS = 0.5
@@ -33,6 +35,7 @@ def work() -> None:
     try:
         asyncio.run(keep_lanes_open())
     finally:
+        end_lanes(seconds=GRACE_SECONDS)
         pulse.end()
 
 

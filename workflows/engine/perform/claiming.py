@@ -66,7 +66,7 @@ WITH due AS MATERIALIZED (
     FROM workflow_dispatches dispatch
     JOIN workflows_workflow workflow ON workflow.id = dispatch.workflow_id
     WHERE dispatch.lane = %(lane)s AND dispatch.status = 'ready' AND dispatch.due_at <= %(now)s
-          AND dispatch.lost_leases BETWEEN %(least)s AND %(most)s
+          AND dispatch.lost_leases > 0 AND dispatch.lost_leases BETWEEN %(least)s AND %(most)s
           AND workflow.status = 'active' AND workflow.deleted_at IS NULL
     ORDER BY dispatch.due_at
     LIMIT %(size)s

@@ -1,4 +1,4 @@
-"""Between the steps and the lanes: rows are handed over, returned, parked, resumed and dropped by whoever holds executions."""
+"""Between steps and lanes: whoever holds executions hands their effects over, takes them back, parks or drops them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

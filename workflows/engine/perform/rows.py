@@ -174,5 +174,3 @@ def _lock(statement: str, parameters: Sequence[str]) -> list[Dispatched]:
             Dispatched(*row[:12], History(*row[12:16]), row[16])  # type: ignore[call-arg]  # mypy cannot count slices
             for row in cursor.fetchall()
         ]
-
-

@@ -2,13 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
-from workflows.actions.base import ActionType, Category, StepBatch
-from workflows.actions.outcomes import Done, End, Failed, Outcome, Skipped, WaitUntil
+from workflows.actions.base import ActionType, Category, Step, StepBatch
+from workflows.actions.outcomes import AwaitCallback, Done, End, Failed, Outcome, Skipped, WaitUntil
+from workflows.actions.outside import (
+    ErrorClass,
+    Lane,
+    OutsideType,
+    Performed,
+    Prepared,
+    Request,
+    RetryPolicy,
+)
 from workflows.actions.registry import registry
 from workflows.crm import arrays
 from workflows.engine import plans
@@ -83,3 +93,58 @@ def raise_for(names: Mapping[str, str] | set[str]) -> Behaviour:
         return outcomes
 
     return behaviour
+
+
+class Outside(OutsideType):
+    """A type with an effect outside: prepares and calls as the test wants, and remembers what it saw."""
+
+    slug = "call_out"
+    label = "call out"
+    category = Category.INTERNAL
+    icon = "science"
+    example: Mapping[str, Any] = {}
+    lane = Lane.HTTP
+
+    def __init__(self, call: Callable[[Mapping[str, Any], UUID], Done | AwaitCallback] | None = None) -> None:
+        self.call = call or (lambda payload, key: Done({"answer": "ok"}))
+        self.prepared: list[tuple[str, int]] = []
+        self.calls: list[UUID] = []
+        self.recorded: list[Performed] = []
+        self.gate: Callable[[Step], Prepared | None] = lambda step: None
+        self.policy: RetryPolicy | None = None
+
+    def prepare_many(self, steps: StepBatch) -> list[Prepared]:
+        self.prepared += [(step.contact.first_name, step.attempt) for step in steps]
+        return [self.gate(step) or self.request(step) for step in steps]
+
+    def request(self, step: Step) -> Request:
+        assert step.batch is not None
+        config = step.batch.config
+        return Request(
+            {"to": step.contact.first_name},
+            host=config.get("host", "example.com"),
+            data={"to": step.contact.first_name},
+            guard_channel=config.get("guard", ""),
+        )
+
+    def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done | AwaitCallback:
+        self.calls.append(key)
+        return self.call(payload, key)
+
+    def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
+        self.recorded += calls
+
+    def retry_policy(self, config: Mapping[str, Any], error_class: ErrorClass) -> RetryPolicy | None:
+        return self.policy
+
+
+@contextmanager
+def registered_type(kind: ActionType) -> Iterator[None]:
+    """Register a type for the duration of the block."""
+    registry._types[kind.slug] = kind
+    plans._plans.clear()
+    try:
+        yield
+    finally:
+        del registry._types[kind.slug]
+        plans._plans.clear()

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
 from workflows.actions.base import StepBatch
-from workflows.actions.outcomes import Done, Perform
+from workflows.actions.outcomes import Done
 from workflows.crm.services.contacts import delete_contacts
 from workflows.crm.tests.factories import ContactFactory
 from workflows.engine.advance import take_claim
@@ -210,17 +210,6 @@ class TestAdvance:
 
         execution.refresh_from_db()
         assert (execution.status, execution.window_visits) == ("completed", 1)
-
-    def test_leaves_out_steps_with_an_effect_outside(self, virtual_clock: VirtualClock) -> None:
-        with registered(send=lambda steps: [Perform("email") for _ in steps]):
-            workflow = ActiveWorkflowFactory(chain=[("send", {})])
-            execution = enrolled(workflow, virtual_clock)
-
-            advance_all()
-
-        execution.refresh_from_db()
-        assert (execution.status, execution.completion_reason) == ("failed", "step_failed")
-        assert "NotImplementedError" in execution.error_message
 
     def test_fails_a_step_whose_type_is_gone(self, virtual_clock: VirtualClock) -> None:
         with registered(gone=sign):
