@@ -86,11 +86,15 @@ class TestStart:
 
 
 class TestAfterAKill:
-    def test_of_the_server_it_recovers_what_was_committed(self, stopped_server):
-        server = stopped_server
-        server.profile = DURABLE
-        server.start()
-        write(server, 1)
+    @pytest.fixture
+    def server(self, stopped_server):
+        """Return a durable server: a throw-away one would be made anew when its start fails."""
+        stopped_server.profile = DURABLE
+        stopped_server.start()
+        write(stopped_server, 1)
+        return stopped_server
+
+    def test_of_the_server_it_recovers_what_was_committed(self, server):
         os.kill(server.pid(), signal.SIGKILL)
         assert processes.wait_until(lambda: server.pid() is None, seconds=10)
         assert server.start() is True
@@ -103,7 +107,6 @@ class TestAfterAKill:
             assert processes.wait_until(lambda: server.pid() is None, seconds=10)
             assert any(processes.serving(server.layout.cluster))
             server.start()
-        write(server, 1)
         assert read(server) == [1]
 
     @pytest.mark.parametrize("file", ["pid_file", "socket_lock"])
@@ -117,6 +120,7 @@ class TestAfterAKill:
         path.write_text(f"{os.getppid()}\n{server.layout.cluster}\n")
         assert server.pid() is None
         assert server.start() is True
+        assert read(server) == [1]
 
     def test_of_initdb_the_next_start_begins_anew(self, stopped_server):
         half = stopped_server.layout.data_dir / "initdb-killed" / "postgres"
