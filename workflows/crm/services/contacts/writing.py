@@ -64,9 +64,8 @@ def write_changes(*, account_id: UUID, actor: Actor, changes: Sequence[ContactCh
     if not changes:
         return []
     contacts = list({change.contact.id: change.contact for change in changes}.values())
-    names = {name for change in changes for name in change.fields}
-    _update_rows(contacts, names, now)
-    if "owner_id" in names:
+    _update_rows(contacts, changes, now)
+    if any("owner_id" in change.fields for change in changes):
         fill_owners(contacts)
     record_many(
         account_id=account_id,
@@ -86,7 +85,9 @@ def write_changes(*, account_id: UUID, actor: Actor, changes: Sequence[ContactCh
     return [event for change in changes for event in _events(change)]
 
 
-def _update_rows(contacts: Collection[ContactCopy], names: set[str], now: datetime) -> None:
+def _update_rows(contacts: Collection[ContactCopy], changes: Sequence[ContactChange], now: datetime) -> None:
+    """Write the columns that any of the changes concerns, and of the custom fields only those that changed."""
+    names = {name for change in changes for name in change.fields}
     columns = sorted(name for name in names if name in _WRITERS)
     arguments = [
         arrays.ids([getattr(contact, name) for contact in contacts])
@@ -96,21 +97,33 @@ def _update_rows(contacts: Collection[ContactCopy], names: set[str], now: dateti
     ]
     sources = ", ".join(f"%s::{_WRITERS[name]}[]" for name in columns)
     sources = f"unnest(%s::uuid[]{', ' + sources if sources else ''})"
-    assigned = list(columns)
+    provided = list(columns)
+    assignments = [f"{name} = changed.{name}" for name in columns]
     if any(name.startswith(CUSTOM_PREFIX) for name in names):
         sources += ", jsonb_array_elements(%s::jsonb)"
-        arguments.append(arrays.objects([contact.custom_fields for contact in contacts]))
-        assigned.append("custom_fields")
-    assignments = ", ".join(f"{name} = changed.{name}" for name in assigned)
+        arguments.append(arrays.objects(_custom_values(contacts, changes)))
+        provided.append("custom_fields")
+        assignments.append("custom_fields = jsonb_strip_nulls(crm_contact.custom_fields || changed.custom_fields)")
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE crm_contact SET {assignments}, updated_at = %s
-            FROM ROWS FROM ({sources}) AS changed (id, {", ".join(assigned)})
+            UPDATE crm_contact SET {", ".join(assignments)}, updated_at = %s
+            FROM ROWS FROM ({sources}) AS changed (id, {", ".join(provided)})
             WHERE crm_contact.id = changed.id
             """,  # noqa: S608 - only names listed above
             [now, arrays.ids([contact.id for contact in contacts]), *arguments],
         )
+
+
+def _custom_values(contacts: Collection[ContactCopy], changes: Sequence[ContactChange]) -> list[dict[str, Any]]:
+    """Return for each contact its changed custom fields as they now are; null takes one away."""
+    values: dict[UUID, dict[str, Any]] = {contact.id: {} for contact in contacts}
+    for change in changes:
+        for name in change.fields:
+            if name.startswith(CUSTOM_PREFIX):
+                key = name.removeprefix(CUSTOM_PREFIX)
+                values[change.contact.id][key] = change.contact.custom_fields.get(key)
+    return list(values.values())
 
 
 def _events(change: ContactChange) -> list[NewEvent]:

@@ -89,6 +89,16 @@ class TestUpdateContacts:
         assert not ContactIdentity.objects.filter(kind="phone").exists()
         assert ("contact_assigned", {"owner_id": None, "previous_owner_id": str(owner.id)}) in told()
 
+    def test_leaves_custom_fields_alone_that_it_was_not_asked_to_change(self, account: Account) -> None:
+        for key in ("one", "two", "three"):
+            CustomFieldFactory(account=account, key=key)
+        contact = ContactFactory(account=account, custom_fields={"one": "1", "two": "2"})
+        (copy,) = locked(contact)
+        Contact.objects.update(custom_fields={"one": "1", "two": "2", "three": "written by this transaction"})
+        change_one(account, copy, **{"custom_fields.one": "", "custom_fields.two": "II"})
+        contact.refresh_from_db()
+        assert contact.custom_fields == {"two": "II", "three": "written by this transaction"}
+
     def test_a_new_owner_is_told(self, account: Account) -> None:
         owner = MembershipFactory(account=account, user__name="Olive").user
         (copy,) = locked(ContactFactory(account=account))
