@@ -13,6 +13,7 @@ from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Missing
 from workflows.engine.locks import share_workflow
+from workflows.engine.perform.handover import drop_dispatches
 from workflows.engine.wake import Tick, wake
 from workflows.models import (
     ENDED_STATUSES,
@@ -20,6 +21,7 @@ from workflows.models import (
     ActionExecutionStatus,
     CompletionReason,
     ExecutionStatus,
+    PauseReason,
     Reentry,
     Workflow,
     WorkflowExecution,
@@ -28,12 +30,15 @@ from workflows.models import (
 
 REENTRY_KEY = "inside"
 REENTRY_CONSTRAINT = "execution_reentry_once"
+UNFINISHED = (ActionExecutionStatus.PENDING, ActionExecutionStatus.SCHEDULED, ActionExecutionStatus.WAITING)
 AUDITED_FIELDS = ("status", "completion_reason", "current_action_id")
 
 
 @transaction.atomic
 def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) -> WorkflowExecution:
     """End an execution as `cancelled_by_user`; the wait it stands in is logged as skipped, reason `cancelled`.
+
+    A call that is being made is not called back: its outcome will be logged when it is known.
 
     409 `invalid_transition` when it has ended already, 404 when the account has no such execution.
     """
@@ -43,6 +48,7 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
             "invalid_transition", f"The execution is {execution.status}; only one that has not ended can be cancelled."
         )
     before = _facts(execution)
+    drop_dispatches([execution.id])
     if execution.waiting_log_id:
         _skip_wait(execution, execution.waiting_log_id, now)
     _save(
@@ -66,14 +72,15 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
 def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) -> WorkflowExecution:
     """Send a failed execution on from the step that failed: a new visit, its count of tries at zero.
 
-    409 `invalid_transition` unless it failed and its contact is there, `workflow_not_active` unless its workflow is
+    An execution paused since credentials were refused goes on in the same way. 409 `invalid_transition` unless it
+    failed or paused so and its contact is there, `workflow_not_active` unless its workflow is
     active, `already_enrolled` when the contact is inside again and the workflow's re-entry setting forbids a second
     time; 404 when the account has no such execution.
     """
     workflow_id = _workflow_of(account_id, execution_id)
     share_workflow(workflow_id)
     execution = _lock(account_id, execution_id)
-    if execution.status != ExecutionStatus.FAILED or execution.current_action_id is None:
+    if not _can_be_retried(execution):
         raise Conflict(
             "invalid_transition", f"The execution is {execution.status}; only one that failed can be retried."
         )
@@ -83,7 +90,7 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
         raise Conflict("workflow_not_active", f"The workflow is {state}; only executions of active ones go on.")
     _require_contact(execution)
     is_exclusive = workflow.reentry != Reentry.MULTIPLE
-    if is_exclusive and _is_inside_again(execution):
+    if is_exclusive and execution.status == ExecutionStatus.FAILED and _is_inside_again(execution):
         raise already_enrolled()
     before = _facts(execution)
     try:
@@ -91,6 +98,7 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
             _save(
                 execution,
                 status=ExecutionStatus.ACTIVE,
+                pause_reason="",
                 completion_reason="",
                 error_message="",
                 completed_at=None,
@@ -108,6 +116,12 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
     _audit(execution, actor, "execution.retried", before)
     wake(Tick.ADVANCE)
     return execution
+
+
+def _can_be_retried(execution: WorkflowExecution) -> bool:
+    has_failed = execution.status == ExecutionStatus.FAILED
+    lacks_access = execution.status == ExecutionStatus.PAUSED and execution.pause_reason == PauseReason.AUTHENTICATION
+    return execution.current_action_id is not None and (has_failed or lacks_access)
 
 
 def _workflow_of(account_id: UUID, execution_id: UUID) -> UUID:
@@ -155,6 +169,8 @@ def already_enrolled() -> Conflict:
 
 def _skip_wait(execution: WorkflowExecution, log_id: UUID, now: datetime) -> None:
     row = ActionExecution.objects.for_account(execution.account_id).get(id=log_id)
+    if row.status not in UNFINISHED:
+        return
     ActionExecution.objects.for_account(execution.account_id).filter(id=row.id).update(
         status=ActionExecutionStatus.SKIPPED,
         completed_at=now,
