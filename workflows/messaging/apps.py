@@ -8,7 +8,12 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from workflows.messaging.checks import check_outbound_networks, check_secret_keys
+        from workflows.messaging.checks import (
+            check_outbound_networks,
+            check_public_url,
+            check_secret_keys,
+        )
 
         checks.register(check_secret_keys)
         checks.register(check_outbound_networks)
+        checks.register(check_public_url)

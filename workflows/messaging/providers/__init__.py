@@ -1,0 +1,1 @@
+"""One file per provider: how a message gets to whoever delivers it."""
