@@ -93,10 +93,12 @@ def compile_template(source: str, *, html: bool = False) -> CompiledTemplate:
     return _cache.get(source, html)
 
 
-def validate_template(source: str, *, roots: Collection[str] = TEMPLATE_ROOTS) -> CompiledTemplate:
-    """Check a template as people save it: size, syntax, tags, filters, and the variables it asks for."""
-    if len(source.encode("utf-8", "replace")) > SOURCE_LIMIT:
-        raise TemplateProblem(f"A template has at most {SOURCE_LIMIT // 1024} KB.")
+def validate_template(
+    source: str, *, roots: Collection[str] = TEMPLATE_ROOTS, limit: int = SOURCE_LIMIT
+) -> CompiledTemplate:
+    """Check a template as people save it: size in bytes, syntax, tags, filters, and the variables it asks for."""
+    if len(source.encode("utf-8", "replace")) > limit:
+        raise TemplateProblem(f"A template has at most {limit // 1024} KB.")
     template = compile_template(source)
     if template.parsed is not None:
         check_names(template, roots)

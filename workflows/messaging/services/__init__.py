@@ -1,0 +1,1 @@
+"""What people and steps do with messages, templates, files and connections."""

@@ -1,0 +1,59 @@
+"""Templates, files, connections and messages for tests."""
+
+import factory
+from django.core.files.base import ContentFile
+from factory.django import DjangoModelFactory
+
+from accounts.tests.factories import AccountFactory
+from workflows.crm.models import Channel
+from workflows.crm.tests.factories import ContactFactory
+from workflows.messaging.models import Connection, EmailTemplate, Media, Message, MessageStatus
+
+
+class ConnectionFactory(DjangoModelFactory[Connection]):
+    """An smtp connection; give `settings={"host", "port"}` of a postbox to send through it."""
+
+    account = factory.SubFactory(AccountFactory)
+    kind = "smtp"
+    name = factory.Sequence(lambda number: f"Mail server {number}")
+    settings = factory.LazyFunction(lambda: {"host": "127.0.0.1", "port": 1, "security": "none"})
+
+    class Meta:
+        model = Connection
+
+
+class EmailTemplateFactory(DjangoModelFactory[EmailTemplate]):
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Template {number}")
+    subject = "Hello {{ contact.first_name }}"
+    body_html = "<p>Hello {{ contact.first_name }}</p>"
+
+    class Meta:
+        model = EmailTemplate
+
+
+class MediaFactory(DjangoModelFactory[Media]):
+    account = factory.SubFactory(AccountFactory)
+    name = "offer.pdf"
+    content_type = "application/pdf"
+    size = 9
+    file = factory.LazyFunction(lambda: ContentFile(b"%PDF-1.7\n", name="offer.pdf"))
+
+    class Meta:
+        model = Media
+
+
+class MessageFactory(DjangoModelFactory[Message]):
+    """A mail that was sent to a contact."""
+
+    account = factory.SubFactory(AccountFactory)
+    contact_id = factory.LazyAttribute(lambda message: ContactFactory(account=message.account).id)
+    channel = Channel.EMAIL
+    status = MessageStatus.SENT
+    purpose = "marketing"
+    sender = "Ada <ada@acme.example>"
+    recipient = "zoe@example.com"
+    subject = "Welcome"
+
+    class Meta:
+        model = Message
