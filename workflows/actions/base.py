@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from accounts.actors import Actor
+from accounts.problems import Problem
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Outcome
 from workflows.configs.base import clean, complete
@@ -184,6 +185,10 @@ class ActionType(ABC):
     def references(self, config: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
         """Return (kind, id, path inside the config) of every object of the account that a cleaned config names."""
         return list(references_in(self.Config, config))
+
+    def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
+        """Return what the account still lacks for a correct config to work; keeps a workflow from being activated."""
+        return ()
 
     @classmethod
     def description(cls) -> str:

@@ -50,10 +50,11 @@ def accepted_config(action_type: str, config: Any, *, account_id: UUID) -> dict[
 def config_problems(action: Action) -> list[Problem]:
     """Return what is wrong with the stored config by now, e.g. a reference to something deleted since."""
     try:
-        accepted_config(action.action_type, action.action_config, account_id=action.account_id)
+        accepted = accepted_config(action.action_type, action.action_config, account_id=action.account_id)
     except Invalid as refusal:
         return list(refusal.problems)
-    return []
+    unready = registry.get(action.action_type).unready(accepted, account_id=action.account_id)
+    return [below("action_config", problem) for problem in unready]
 
 
 def below(path: str, problem: Problem) -> Problem:

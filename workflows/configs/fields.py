@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from workflows.templating import TemplateProblem, validate_template
+from workflows.templating import TEMPLATE_ROOTS, TemplateProblem, validate_template
 
 ITEMS_LIMIT = 200
 """Items of a list of texts."""
@@ -40,6 +40,8 @@ class TextField(serializers.CharField):
 class TemplateField(serializers.CharField):
     """A Liquid template. `max_length` bounds a text without Liquid now, and what the template renders to later."""
 
+    roots: Collection[str] = TEMPLATE_ROOTS
+
     def __init__(self, *, max_length: int, **options: Any) -> None:
         self.rendered_limit = max_length
         super().__init__(trim_whitespace=False, **options)
@@ -53,14 +55,14 @@ class TemplateField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         source: str = super().to_internal_value(data)
-        check_template(source, max_length=self.rendered_limit)
+        check_template(source, max_length=self.rendered_limit, roots=self.roots)
         return source
 
 
-def check_template(source: str, *, max_length: int) -> None:
+def check_template(source: str, *, max_length: int, roots: Collection[str] = TEMPLATE_ROOTS) -> None:
     """Raise ValidationError unless the template can be saved where `max_length` characters fit."""
     try:
-        template = validate_template(source)
+        template = validate_template(source, roots=roots)
     except TemplateProblem as problem:
         raise ValidationError(f"{problem.message} (line {problem.line})", code="invalid_template") from None
     if template.is_plain and len(source) > max_length:

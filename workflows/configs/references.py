@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.models import Membership, Team
 from workflows.configs.base import StrictConfig
 from workflows.crm.models import CustomField, Tag
+from workflows.messaging.models import Connection, EmailTemplate, Media
 
 Rows = QuerySet[Any]
 
@@ -21,6 +22,9 @@ KINDS: Mapping[str, Callable[[UUID, UUID], Rows]] = {
     "team": lambda account_id, object_id: Team.objects.for_account(account_id).filter(id=object_id),
     "tag": lambda account_id, object_id: Tag.objects.for_account(account_id).filter(id=object_id),
     "custom_field": lambda account_id, object_id: CustomField.objects.for_account(account_id).filter(id=object_id),
+    "template": lambda account_id, object_id: EmailTemplate.objects.for_account(account_id).filter(id=object_id),
+    "media": lambda account_id, object_id: Media.objects.for_account(account_id).filter(id=object_id),
+    "connection": lambda account_id, object_id: Connection.objects.for_account(account_id).filter(id=object_id),
 }
 """How an object of each kind is found in an account."""
 

@@ -25,6 +25,7 @@ class TestRegistry:
 
     def test_knows_the_types_of_the_first_release(self):
         assert [kind.slug for kind in registry] == [
+            "send_email",
             "add_note",
             "add_tag",
             "create_contact",

@@ -1,0 +1,167 @@
+"""Mails of one step: what they have in common, and what is each contact's own."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from workflows.actions.base import Step, StepBatch
+from workflows.actions.outcomes import Failed, Skipped
+from workflows.actions.outside import ErrorClass, Request
+from workflows.crm.models import Channel
+from workflows.messaging import mime
+from workflows.messaging.composing import Dressing, Mail, MailSource, Unsendable, compose
+from workflows.messaging.mailboxes import is_mailable, readable
+from workflows.messaging.models import Connection, EmailTemplate, Media
+from workflows.messaging.providers.smtp import Server
+from workflows.messaging.services.attachments import MAXIMUM_BYTES, find_attachments, too_large
+from workflows.messaging.services.messages import NewMessage
+from workflows.messaging.services.smtp_connections import choose_smtp
+from workflows.messaging.tokens import Sent
+from workflows.templating import RenderProblem, TemplateProblem
+
+NO_CONNECTION = "The account has no enabled connection to a mail server; add one at /connections."
+NO_SUCH_CONNECTION = "The connection is gone, is disabled or leads to no mail server."
+
+
+class Unusable(Exception):
+    """The step cannot send to anybody, since something that it names is gone."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MailPlan:
+    """What the mails of one step have in common, read with at most three queries."""
+
+    def __init__(self, steps: StepBatch) -> None:
+        self.config = config = steps.config
+        self.account = steps.account
+        self.connection = self._connection()
+        self.source = self._source()
+        self.attachments = self._attachments()
+        self.dressing = Dressing(
+            sender=config["from_name"],
+            is_marketing=config["purpose"] == "marketing",
+            track_opens=config["track_opens"],
+            track_clicks=config["track_clicks"],
+            parameters={f"utm_{name}": value for name, value in config.get("utm", {}).items()},
+        )
+        self.common = {
+            "server": Server.of(self.connection).as_json(),
+            "from": [config["from_name"], config["from_email"]],
+            "reply_to": config.get("reply_to", ""),
+            "cc": config.get("cc", []),
+            "bcc": config.get("bcc", []),
+            "attachments": [
+                {"name": file.name, "content_type": file.content_type, "file": file.file.name}
+                for file in self.attachments
+            ],
+        }
+
+    def _connection(self) -> Connection:
+        connection = connection_of(self.config, self.account.id)
+        if connection is None:
+            detail = NO_SUCH_CONNECTION if "connection_id" in self.config else NO_CONNECTION
+            raise Unusable(detail, "connection_not_found")
+        return connection
+
+    def _source(self) -> MailSource:
+        subject = self.config["subject"]
+        if "template_id" not in self.config:
+            return MailSource(
+                subject,
+                self.config.get("body_html", ""),
+                self.config.get("body_text", ""),
+                self.config.get("preview_text", ""),
+            )
+        template = EmailTemplate.objects.for_account(self.account.id).filter(id=self.config["template_id"]).first()
+        if template is None:
+            raise Unusable("The e-mail template no longer exists.", "template_not_found")
+        preview_text = self.config.get("preview_text", template.preview_text)
+        return MailSource(subject, template.body_html, template.body_text, preview_text)
+
+    def _attachments(self) -> list[Media]:
+        ids = [UUID(media_id) for media_id in self.config.get("attachments", ())]
+        files = find_attachments(account_id=self.account.id, media_ids=ids)
+        if len(files) < len(set(ids)):
+            raise Unusable("A file that the mail carries no longer exists.", "media_not_found")
+        if too_large(files):
+            raise Unusable(f"The attachments have more than {MAXIMUM_BYTES // 1024**2} MB together.", "too_large")
+        return files
+
+    def prepare(self, step: Step, refusal: str | None, messages: list[NewMessage]) -> Request | Skipped | Failed:
+        """Return the call for one contact, or why there is none; adds the message to be written."""
+        contact = step.contact
+        if reason := refusal or unreachable(contact.email):
+            return Skipped(reason)
+        assert step.key is not None
+        sent = Sent(self.account.id, contact.id, step.key)
+        try:
+            mail = compose(self.source, step.context(), sent=sent, dressing=self.dressing, work=step.work)
+        except TemplateProblem as problem:
+            return Failed(ErrorClass.INVALID_CONFIG, str(problem), {"code": "invalid_template"})
+        except RenderProblem as problem:
+            return Failed(ErrorClass.INVALID_CONFIG, str(problem))
+        except Unsendable as problem:
+            return Failed(ErrorClass.REJECTED, str(problem))
+        message_id = mime.message_id(step.key, self.config["from_email"])
+        messages.append(self.new_message(step, mail, message_id))
+        return Request(
+            payload={
+                **self.common,
+                "message_id": message_id,
+                "to": [f"{contact.first_name} {contact.last_name}".strip(), contact.email],
+                "subject": mail.subject,
+                "html": mail.html,
+                "text": mail.text,
+                "headers": dict(mail.headers),
+            },
+            host=str(self.connection.id),
+            data=self.shown(step, mail),
+            guard_channel=Channel.EMAIL,
+        )
+
+    def new_message(self, step: Step, mail: Mail, message_id: str) -> NewMessage:
+        assert step.key is not None
+        return NewMessage(
+            id=step.key,
+            contact_id=step.contact.id,
+            channel=Channel.EMAIL,
+            purpose=self.config["purpose"],
+            connection_id=self.connection.id,
+            provider_message_id=message_id,
+            sender=readable(self.config["from_name"], self.config["from_email"]),
+            recipient=step.contact.email,
+            subject=mail.subject,
+            execution_id=step.execution_id,
+            action_execution_id=step.log_id,
+        )
+
+    def shown(self, step: Step, mail: Mail) -> dict[str, Any]:
+        """Return what the log keeps: all but the bodies."""
+        facts = {
+            "message_id": str(step.key),
+            "to": step.contact.email,
+            "from": readable(self.config["from_name"], self.config["from_email"]),
+            "subject": mail.subject,
+            "purpose": self.config["purpose"],
+            "connection_id": str(self.connection.id),
+            "template_id": self.config.get("template_id"),
+            "cc": self.common["cc"],
+            "bcc": self.common["bcc"],
+            "attachments": [file.name for file in self.attachments],
+        }
+        return {name: fact for name, fact in facts.items() if fact}
+
+
+def connection_of(config: Mapping[str, Any], account_id: UUID) -> Connection | None:
+    chosen = config.get("connection_id")
+    return choose_smtp(account_id=account_id, connection_id=UUID(chosen) if chosen else None)
+
+
+def unreachable(address: str) -> str | None:
+    """Say why nobody can write to the address, if so."""
+    if not address:
+        return "Contact has no e-mail address"
+    return None if is_mailable(address) else "Contact has an e-mail address that cannot be written to"
