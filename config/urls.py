@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(("workflows.api.urls", "api"), namespace="v1")),
+    path("", include("workflows.api.public")),
 ]
 
 handler400 = "accounts.api.errors.bad_request"

@@ -15,5 +15,7 @@ EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "note_added": ("note_id", "note_type", "content"),
     "task_created": ("task_id", "title", "due_at", "assignee_id", "priority"),
     "task_completed": ("task_id", "title"),
+    "email_opened": ("message_id", "subject"),
+    "email_clicked": ("message_id", "subject", "url"),
     "unsubscribed": ("channel",),
 }

@@ -1,0 +1,112 @@
+"""Addresses that mails lead to: no login, a signed token instead. Nobody learns from them what tokens exist."""
+
+import base64
+from collections.abc import Callable
+from datetime import datetime
+from typing import Concatenate, ParamSpec
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from workflows.engine import clock
+from workflows.messaging import tokens
+from workflows.messaging.links import is_web_address
+from workflows.messaging.services import engagement
+from workflows.messaging.tokens import BadToken
+
+logger = structlog.get_logger(__name__)
+
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+def unlisted(view: View[Parameters]) -> View[Parameters]:
+    """Keep answers out of caches, search engines and the `Referer` of what comes next."""
+
+    def answer(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return answer
+
+
+@unlisted
+@require_safe
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer the pixel, whatever the token; a good one counts as an opening."""
+    try:
+        sent = tokens.read_open_token(token)
+    except BadToken:
+        return HttpResponse(PIXEL, content_type="image/gif", status=404)
+    if is_read_by_someone(request):
+        count(lambda now: engagement.record_open(sent=sent, now=now))
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@unlisted
+@require_safe
+def clicked(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead on to the address in the token, and nowhere else."""
+    try:
+        sent, url = tokens.read_click_token(token)
+    except BadToken:
+        return page("gone", status=404)
+    if not is_web_address(url):
+        return page("gone", status=404)
+    if is_read_by_someone(request):
+        count(lambda now: engagement.record_click(sent=sent, url=url, now=now))
+    return HttpResponseRedirect(url)
+
+
+@unlisted
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """GET asks, since mail scanners follow every link; POST unsubscribes, be it by the button or by RFC 8058."""
+    try:
+        sent = tokens.read_unsubscribe_token(token)
+    except BadToken:
+        return page("gone", status=404)
+    if request.method == "POST":
+        engagement.unsubscribe(sent=sent, now=clock.now())
+        return page("done")
+    return page("done" if engagement.is_unsubscribed(sent) else "ask")
+
+
+def is_read_by_someone(request: HttpRequest) -> bool:
+    """Tell whether a person may be behind the request: not HEAD, not a browser that loads ahead."""
+    is_ahead = any("pre" in request.headers.get(name, "").lower() for name in PREFETCH_HEADERS)
+    return request.method == "GET" and not is_ahead
+
+
+def count(record: Callable[[datetime], None]) -> None:
+    """Record what happened; that the database is away must not keep people from where they want to go."""
+    try:
+        record(clock.now())
+    except (OperationalError, InterfaceError):
+        logger.warning("an opening or a click could not be recorded", exc_info=True)
+
+
+def page(state: str, status: int = 200) -> HttpResponse:
+    response = HttpResponse(render_to_string("public/unsubscribe.html", {"state": state}), status=status)
+    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
+
+
+urlpatterns = [
+    path("t/o/<str:token>.gif", opened, name="mail-opened"),
+    path("t/c/<str:token>", clicked, name="mail-clicked"),
+    path("unsubscribe/<str:token>", unsubscribe, name="mail-unsubscribe"),
+]
