@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Account
 from workflows.crm.imports.columns import Layout, read_header
 from workflows.crm.imports.files import CsvFile, Row, UnreadableFile
-from workflows.crm.imports.merging import Merged, merge
+from workflows.crm.imports.merging import Merger
 from workflows.crm.imports.problems import keep_problems
 from workflows.crm.imports.rows import Person, RowProblem, RowReader
 from workflows.crm.imports.staging import stage_contacts, stage_identities
@@ -162,23 +162,23 @@ def _write_chunk(job: Import, chunk: Chunk, now: datetime) -> Sequence[UUID]:
 def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> tuple[Mapping[str, int], Sequence[UUID]]:
     wanted = {identity for person in chunk.persons for identity in person.identities}
     owners = _locked_owners(job.account_id, wanted)
-    merged = merge(
-        chunk.persons,
+    merger = Merger(
         owners=owners,
         is_skipping=job.duplicate_handling == ImportHandling.SKIP,
         everyones_tag={checked_name(job.tag_name): job.tag_name.strip()} if job.tag_name else {},
     )
-    claims = stage_identities(merged.records)
+    merger.take_all(chunk.persons)
+    claims = stage_identities(merger.records)
     if claim_identities(account_id=job.account_id, now=now) != claims:
         raise Collision
     names: dict[str, TagName] = {}
-    for record in merged.records:
+    for record in merger.records:
         for folded, name in record.tags.items():
             names.setdefault(folded, TagName(name))
     tags = get_or_create_tags(account_id=job.account_id, wanted=names, now=now)
-    stage_contacts(merged.records, {folded: tag.id for folded, tag in tags.items()})
+    stage_contacts(merger.records, {folded: tag.id for folded, tag in tags.items()})
     changed = write_staged(account_id=job.account_id, evidence=f"Import of {job.filename}", now=now)
-    return _counts(chunk, merged, changed), [record.contact_id for record in merged.records]
+    return _counts(chunk, merger, changed), [record.contact_id for record in merger.records]
 
 
 def _locked_owners(account_id: UUID, wanted: set[Identity]) -> Mapping[Identity, UUID]:
@@ -191,14 +191,14 @@ def _locked_owners(account_id: UUID, wanted: set[Identity]) -> Mapping[Identity,
     return owners
 
 
-def _counts(chunk: Chunk, merged: Merged, changed: set[UUID]) -> Mapping[str, int]:
-    existing = [record for record in merged.records if not record.is_new]
+def _counts(chunk: Chunk, merger: Merger, changed: set[UUID]) -> Mapping[str, int]:
+    existing = [record for record in merger.records if not record.is_new]
     updated = sum(record.rows for record in existing if record.contact_id in changed)
     return {
         "total": chunk.rows,
-        "created": sum(record.is_new for record in merged.records),
-        "updated": updated + merged.repeats_with_news,
-        "skipped": sum(record.rows for record in existing) - updated + merged.repeats,
+        "created": sum(record.is_new for record in merger.records),
+        "updated": updated + merger.repeats_with_news,
+        "skipped": sum(record.rows for record in existing) - updated + merger.repeats,
         "failed": len(chunk.problems),
     }
 

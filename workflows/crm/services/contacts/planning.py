@@ -8,6 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from workflows.crm.copies import ContactCopy
+from workflows.crm.models import IdentityKind
 from workflows.crm.services.contacts import identities
 from workflows.crm.services.contacts.drafts import DuplicateHandling, ReadDraft
 from workflows.crm.services.contacts.identities import Identity
@@ -77,6 +78,7 @@ def _decide(
         contact_id: Target(contact_id, contacts.get(contact_id), is_new=False) for contact_id in set(owners.values())
     }
     by_identity = {identity: targets[contact_id] for identity, contact_id in owners.items()}
+    final: dict[tuple[UUID, str], Identity] = {}  # of several addresses for a contact, the one it ends up with
     for draft in drafts:
         match = None
         if duplicate_handling is not DuplicateHandling.CREATE_DUPLICATE:
@@ -93,4 +95,10 @@ def _decide(
             if identity not in by_identity:
                 by_identity[identity] = target
                 plan.claims[identity] = target.contact_id
+            final[target.contact_id, identity.kind] = identity
+    plan.claims = {
+        identity: contact_id
+        for identity, contact_id in plan.claims.items()
+        if identity.kind == IdentityKind.EXTERNAL or final[contact_id, identity.kind] == identity
+    }
     return plan

@@ -239,6 +239,24 @@ class TestRunImport:
         assert sorted(ContactIdentity.objects.values_list("value", flat=True)) == ["+14155550123", "new@example.com"]
         assert Contact.objects.get().email == "new@example.com"
 
+    def test_an_address_that_a_later_row_replaces_stays_free(self, account: Account, folder: Path) -> None:
+        there = ContactFactory(account=account, email="old@example.com", phone="+14155550100")
+        import_text(
+            account,
+            folder,
+            "email,phone\n"
+            "first@example.com,+14155550123\n"
+            "last@example.com,+14155550123\n"
+            "passing@example.com,+14155550100\n"
+            "OLD@example.com,+14155550100\n",
+        )
+        there.refresh_from_db()
+        assert there.email.lower() == "old@example.com"
+        assert set(ContactIdentity.objects.filter(kind="email").values_list("value", flat=True)) == {
+            "last@example.com",
+            "old@example.com",
+        }
+
     def test_an_address_stays_with_its_owner(self, account: Account, folder: Path) -> None:
         ada = ContactFactory(account=account, email="ada@example.com")
         grace = ContactFactory(account=account, email="grace@example.com", phone="+14155550123")

@@ -163,6 +163,22 @@ class TestCreateContacts:
             {"from": "B", "to": "C"},
         ]
 
+    def test_an_address_that_a_later_draft_replaces_stays_free(self, account: Account) -> None:
+        there = ContactFactory(account=account, email="old@example.com", phone="+14155550100")
+        create(
+            account,
+            ContactDraft(email="first@example.com", phone="+14155550123"),
+            ContactDraft(email="last@example.com", phone="+14155550123"),
+            ContactDraft(email="passing@example.com", phone="+14155550100"),
+            ContactDraft(email="old@example.com", phone="+14155550100"),
+        )
+        there.refresh_from_db()
+        assert there.email == "old@example.com"
+        assert set(ContactIdentity.objects.filter(kind="email").values_list("value", flat=True)) == {
+            "last@example.com",
+            "old@example.com",
+        }
+
     def test_skips_on_request(self, account: Account) -> None:
         there = ContactFactory(account=account, email="ada@example.com", first_name="Ada")
         known, new = create(
