@@ -14,6 +14,7 @@ from accounts.api.refusals import InvalidFilter
 from accounts.problems import Problem
 
 MAXIMUM_SEARCH_LENGTH = 200
+MAXIMUM_SEARCH_WORDS = 8
 
 
 def unknown_parameter(name: str, known: set[str]) -> Problem:
@@ -95,7 +96,11 @@ class ItemSearchFilter(SearchFilter):
         if len(request.query_params.get(self.search_param, "")) > MAXIMUM_SEARCH_LENGTH:
             detail = f"search must have at most {MAXIMUM_SEARCH_LENGTH} characters."
             raise InvalidFilter(Problem("invalid_filter", detail, "search"))
-        return super().get_search_terms(request)
+        words = super().get_search_terms(request)
+        if len(words) > MAXIMUM_SEARCH_WORDS:
+            detail = f"search must have at most {MAXIMUM_SEARCH_WORDS} words."
+            raise InvalidFilter(Problem("invalid_filter", detail, "search"))
+        return words
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         fields = getattr(view, "search_fields", None) or ()

@@ -1,10 +1,12 @@
 """Lists in pages: by offset for records, by cursor for logs that grow without end."""
 
 import re
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,6 +42,18 @@ def number_parameter(name: str, description: str, **schema: int) -> dict[str, An
 
 
 LIMIT_PARAMETER = number_parameter("limit", "Items in a page.", minimum=1, maximum=MAXIMUM_LIMIT, default=DEFAULT_LIMIT)
+
+
+Place = tuple[UUID | None, datetime | None]
+
+
+def beyond(place: Place, field: str, comparison: str) -> Q:
+    """Return the condition for the rows behind a place in the order of `field` and id."""
+    identifier, moment = place
+    if field == "id":
+        return Q(**{f"id__{comparison}": identifier})
+    same_moment = Q(**{field: moment, f"id__{comparison}": identifier})
+    return Q(**{f"{field}__{comparison}e": moment}) & (Q(**{f"{field}__{comparison}": moment}) | same_moment)
 
 
 class ItemsPagination(BasePagination):
@@ -87,9 +101,10 @@ class ItemsPagination(BasePagination):
 
 
 class CursorItemsPagination(BasePagination):
-    """`?cursor=`: `{"items", "next", "previous"}`; the ends are signed places between two rows, by id.
+    """`?cursor=`: `{"items", "next", "previous"}`; the ends are signed places between two rows.
 
-    A view orders by `cursor_ordering`: "-id" (newest first, the default) or "id".
+    A view orders by `cursor_ordering`: "-id" (newest first, the default), "id", or, where ids do not tell the time,
+    "-created_at" (then by id).
     """
 
     parameters = ("limit", "cursor")
@@ -97,34 +112,40 @@ class CursorItemsPagination(BasePagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit = whole_number(request, "limit", default=DEFAULT_LIMIT, lowest=1, highest=MAXIMUM_LIMIT)
-        is_descending = getattr(view, "cursor_ordering", "-id") == "-id"
-        direction, place = self._read(request.query_params.get("cursor"))
+        ordering = getattr(view, "cursor_ordering", "-id")
+        field = ordering.removeprefix("-")
+        direction, place = self._read(request.query_params.get("cursor"), field)
         is_backward = direction == "before"
+        is_falling = ordering.startswith("-") != is_backward
         if place is not None:
-            queryset = queryset.filter(**{"id__lt" if is_descending != is_backward else "id__gt": place})
-        rows = list(queryset.order_by("-id" if is_descending != is_backward else "id")[: limit + 1])
+            queryset = queryset.filter(beyond(place, field, "lt" if is_falling else "gt"))
+        names = dict.fromkeys((field, "id"))
+        rows = list(queryset.order_by(*(f"-{name}" if is_falling else name for name in names))[: limit + 1])
         has_further = len(rows) > limit
         rows = rows[:limit]
         if is_backward:
             rows.reverse()
         has_next = is_backward or has_further
         has_previous = has_further if is_backward else place is not None
-        self.next = self._write("after", rows[-1].id) if rows and has_next else None
-        self.previous = self._write("before", rows[0].id) if rows and has_previous else None
+        self.next = self._write("after", rows[-1], field) if rows and has_next else None
+        self.previous = self._write("before", rows[0], field) if rows and has_previous else None
         return rows
 
-    def _write(self, direction: str, place: Any) -> str:
-        return signing.dumps([direction, str(place)], salt=self.salt)
+    def _write(self, direction: str, row: Any, field: str) -> str:
+        place = [str(row.id)] if field == "id" else [str(row.id), row.created_at.isoformat()]
+        return signing.dumps([direction, *place], salt=self.salt)
 
-    def _read(self, cursor: str | None) -> tuple[str, Any]:
+    def _read(self, cursor: str | None, field: str) -> tuple[str, Place | None]:
         if cursor is None:
             return "after", None
         try:
-            direction, place = signing.loads(cursor, salt=self.salt)
+            direction, identifier, *moment = signing.loads(cursor, salt=self.salt)
+            if len(moment) != (field != "id"):
+                raise ValueError("the cursor of another list")
         except (signing.BadSignature, ValueError):
             detail = "cursor must be a `next` or `previous` of an earlier answer."
             raise InvalidFilter(Problem("invalid_filter", detail, "cursor")) from None
-        return direction, parse_uuid(place)
+        return direction, (parse_uuid(identifier), datetime.fromisoformat(moment[0]) if moment else None)
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"items": data, "next": self.next, "previous": self.previous})

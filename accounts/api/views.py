@@ -49,6 +49,7 @@ class AccountViewSet(GenericViewSet):
     parent_field: ClassVar[str] = ""
 
     parent: Any = None
+    is_admitted = False
     repeats = 0
 
     @property
@@ -68,6 +69,7 @@ class AccountViewSet(GenericViewSet):
         if request.method not in SAFE_METHODS:
             accept_chunked_body(request._request)  # noqa: SLF001 - DRF has no other way to it
             request.data  # noqa: B018 - a body that cannot be read is refused even where none is needed
+        self.is_admitted = True
 
     def find(self, queryset: QuerySet[Any], identifier: Any) -> Any:
         """Return the row of the caller's account with this id; a missing, foreign or malformed id is `Missing`."""
@@ -112,8 +114,12 @@ class AccountViewSet(GenericViewSet):
         return Response(self.get_serializer(instance).data, status=status_code)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Repeat a request that lost to a concurrent transaction; its own was rolled back as a whole."""
-        if self.repeats < MAXIMUM_REPEATS and is_contention(exc) and not connection.in_atomic_block:
+        """Repeat a request that lost to a concurrent transaction; its own was rolled back as a whole.
+
+        Only what failed behind the checks of `initial()`: repeating the handler must not skip them.
+        """
+        is_repeatable = self.is_admitted and self.repeats < MAXIMUM_REPEATS and not connection.in_atomic_block
+        if is_repeatable and is_contention(exc):
             self.repeats += 1
             handler = getattr(self, (self.request.method or "").lower(), self.http_method_not_allowed)
             try:

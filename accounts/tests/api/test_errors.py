@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.api import errors
 from accounts.api.errors import exception_handler
+from accounts.api.permissions import RolePermission
 from accounts.models import Account, Team
 from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem
 from accounts.services import teams
@@ -157,6 +158,17 @@ class TestContention:
         assert response.status_code == 503
         assert response["Retry-After"] == "2"
         assert len(attempts) == 4
+        assert Team.objects.count() == 0
+
+    @pytest.mark.django_db(transaction=True)
+    def test_before_the_caller_was_let_in_is_not_repeated(
+        self, viewer_api: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def lose(permission: RolePermission, request: Request, view: Any) -> bool:
+            raise caused_by(OperationalError("lock time-out"), psycopg.errors.LockNotAvailable())
+
+        monkeypatch.setattr(RolePermission, "has_permission", lose)
+        assert viewer_api.post("/api/v1/teams", {"name": "Sales"}).status_code == 503
         assert Team.objects.count() == 0
 
     def test_is_not_repeated_inside_a_transaction(

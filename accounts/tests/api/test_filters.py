@@ -27,6 +27,7 @@ class TestFilters:
             ("is_active=yes", "is_active", "is_active: Must be true or false."),
             ("is_active=%00", "is_active", "is_active must not contain the NUL character."),
             ("ordering=password", "ordering", "ordering by password is not offered; use created_at, role, with - in"),
+            ("search=" + "x+" * 9, "search", "search must have at most 8 words."),
             ("search=" + "x" * 201, "search", "search must have at most 200 characters."),
         ],
     )
