@@ -1,7 +1,7 @@
 """`/contacts/import` and `/imports`: files of contacts."""
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.urls import reverse
@@ -9,38 +9,27 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.parsers import DataAndFiles, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.filters import check_parameters
-from accounts.api.parsers import declared_length
 from accounts.api.refusals import TooLarge
 from accounts.api.renderers import OrjsonRenderer
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, ListMixin, RetrieveMixin
+from workflows.api.uploads import UploadParser
 from workflows.crm import imports
 from workflows.crm.imports.starting import MAXIMUM_UPLOAD_BYTES
 from workflows.crm.models import Import, ImportHandling
 from workflows.engine.wake import Tick, wake
 
-ENVELOPE_BYTES = 64 * 1024
-"""What the other fields and the boundaries of a multipart body may take."""
-
-
 TOO_LARGE = f"The file is larger than {MAXIMUM_UPLOAD_BYTES // 1024**2} MB; split it."
 
 
-class UploadParser(MultiPartParser):
-    """Reads multipart bodies, large files straight to disk; what says it is too large is not read at all."""
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> DataAndFiles:
-        if declared_length(parser_context) > MAXIMUM_UPLOAD_BYTES + ENVELOPE_BYTES:
-            raise TooLarge(TOO_LARGE)
-        return super().parse(stream, media_type, parser_context)
+class ContactFileParser(UploadParser):
+    maximum_bytes = MAXIMUM_UPLOAD_BYTES
+    too_large = TOO_LARGE
 
 
 class CsvRenderer(BaseRenderer):
@@ -110,7 +99,7 @@ class ContactImportViewSet(AccountViewSet):
     queryset = Import.objects.all()
     serializer_class = ImportSerializer
     input_serializer_class = ImportInput
-    parser_classes = (UploadParser,)
+    parser_classes = (ContactFileParser,)
 
     @extend_schema(responses={202: ImportSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

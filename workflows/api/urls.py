@@ -19,6 +19,7 @@ from workflows.api.actions import ActionViewSet
 from workflows.api.consents import ContactConsentViewSet
 from workflows.api.contacts import ContactViewSet
 from workflows.api.custom_fields import CustomFieldViewSet
+from workflows.api.email_templates import EmailTemplateViewSet
 from workflows.api.executions import (
     ContactExecutionViewSet,
     EnrollmentViewSet,
@@ -27,6 +28,8 @@ from workflows.api.executions import (
     WorkflowExecutionViewSet,
 )
 from workflows.api.imports import ContactImportViewSet, ImportViewSet
+from workflows.api.media import MediaViewSet
+from workflows.api.messages import MessageViewSet
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
@@ -78,6 +81,10 @@ router.register("tags", TagViewSet, basename="tag")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("imports", ImportViewSet, basename="import")
 router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
+
+router.register("email-templates", EmailTemplateViewSet, basename="email-template")
+router.register("media", MediaViewSet, basename="media")
+router.register("messages", MessageViewSet, basename="message")
 
 urlpatterns = [
     *(url for each in routers for url in each.urls),

@@ -21,6 +21,12 @@ from workflows.crm.tests.factories import (
     TagFactory,
     TaskFactory,
 )
+from workflows.messaging.tests.factories import (
+    ConnectionFactory,
+    EmailTemplateFactory,
+    MediaFactory,
+    MessageFactory,
+)
 from workflows.models import Action, Workflow
 from workflows.tests.factories import (
     ActionFactory,
@@ -84,10 +90,13 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "contacts/{contact_id}/tasks/{task_id}": contact_part("task_id", TaskFactory),
     "contacts/{id}": lambda account: {"id": ContactFactory(account=account).id},
     "custom-fields/{id}": lambda account: {"id": CustomFieldFactory(account=account).id},
+    "email-templates/{id}": lambda account: {"id": EmailTemplateFactory(account=account).id},
     "executions/{execution_id}": lambda account: {"execution_id": execution_id(account)},
     "executions/{id}": lambda account: {"id": execution_id(account)},
     "imports/{id}": lambda account: {"id": ImportFactory(account=account).id},
+    "media/{id}": lambda account: {"id": MediaFactory(account=account).id},
     "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
+    "messages/{id}": lambda account: {"id": MessageFactory(account=account).id},
     "tags/{id}": lambda account: {"id": TagFactory(account=account).id},
     "tasks/{id}": lambda account: {"id": TaskFactory(contact=ContactFactory(account=account)).id},
     "teams/{id}": lambda account: {"id": TeamFactory(account=account).id},
@@ -102,6 +111,7 @@ REFERENCES: Mapping[str, Callable[[Account], Any]] = {
     "action_positions": lambda account: action(account)["id"],
     "assignee_id": lambda account: MembershipFactory(account=account).user_id,
     "branch_id": lambda account: uuid.uuid4(),  # no account has branches in this version
+    "connection_id": lambda account: ConnectionFactory(account=account).id,
     "contact_id": lambda account: ContactFactory(account=account).id,
     "member_ids": lambda account: MembershipFactory(account=account).id,
     "owner": lambda account: MembershipFactory(account=account).user_id,
@@ -122,6 +132,14 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
     ("post", "contacts/{contact_id}/tags"): lambda account, ids: {"tag_name": "VIP"},
     ("post", "contacts/{contact_id}/tasks"): lambda account, ids: {"title": "Call back"},
     ("post", "custom-fields"): lambda account, ids: {"key": "size", "label": "Size", "field_type": "text"},
+    ("post", "email-templates"): lambda account, ids: {"name": "Welcome", "body_text": "Hello"},
+    ("post", "email-templates/{id}/preview"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id)
+    },
+    ("post", "email-templates/{id}/send-test"): lambda account, ids: {
+        "to": "ada@example.com",
+        "connection_id": str(ConnectionFactory(account=account).id),
+    },
     ("post", "members"): lambda account, ids: {"email": "ada@example.com", "role": "viewer"},
     ("post", "tags"): lambda account, ids: {"name": "VIP"},
     ("post", "teams"): lambda account, ids: {"name": "Sales"},

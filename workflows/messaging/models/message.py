@@ -1,6 +1,7 @@
 """Messages to and from contacts."""
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.scoping import BulkAccountRow
 from workflows.crm.models import Channel
@@ -51,10 +52,11 @@ class Message(BulkAccountRow):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        ordering = ["-id"]
+        ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["account", "-id"], name="message_by_account"),
-            models.Index(fields=["contact_id", "-id"], name="message_by_contact"),
+            models.Index(fields=["account", "-created_at", "-id"], name="message_by_account"),
+            models.Index(fields=["contact_id", "-created_at", "-id"], name="message_by_contact"),
+            models.Index(fields=["execution_id"], condition=Q(execution_id__isnull=False), name="message_by_execution"),
         ]
 
     def __str__(self) -> str:

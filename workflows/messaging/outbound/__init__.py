@@ -8,12 +8,14 @@ from ipaddress import ip_network
 
 from django.conf import settings
 
-from workflows.messaging.outbound.client import Answer, Client
+from workflows.messaging.outbound.addresses import Network, refusal
+from workflows.messaging.outbound.client import OWN_HEADERS, Answer, Client
 from workflows.messaging.outbound.deadline import Deadline
 from workflows.messaging.outbound.errors import NotSent, OutboundError, SentUnknown
 from workflows.messaging.outbound.urls import Target, parse
 
 __all__ = [
+    "OWN_HEADERS",
     "Answer",
     "Client",
     "Deadline",
@@ -21,6 +23,7 @@ __all__ = [
     "OutboundError",
     "SentUnknown",
     "Target",
+    "checked_target",
     "connect",
     "parse",
     "request",
@@ -49,6 +52,17 @@ def request(
     )
 
 
+def checked_target(url: str) -> Target:
+    """Read a URL as a request would and refuse an address that it must not call, without looking up any name.
+
+    NotSent(`invalid_config`) says why.
+    """
+    target = parse(url)
+    if target.address and (kind := refusal(target.address, _allowed(tuple(settings.OUTBOUND_ALLOW_NETWORKS)))):
+        raise NotSent("invalid_config", f"{target.host} is an address that must not be called ({kind}).")
+    return target
+
+
 def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Open a bare connection with the installation's client; see `Client.connect`."""
     return _own_client().connect(host, port, deadline)
@@ -59,6 +73,11 @@ def _own_client() -> Client:
 
 
 @lru_cache(maxsize=4)
-def _client(pid: int, networks: Sequence[str]) -> Client:
+def _client(pid: int, networks: tuple[str, ...]) -> Client:
     """Return this process's client: a forked child must not share its parent's connections."""
-    return Client(allowed=[ip_network(network) for network in networks])
+    return Client(allowed=_allowed(networks))
+
+
+@lru_cache(maxsize=4)
+def _allowed(networks: tuple[str, ...]) -> Sequence[Network]:
+    return [ip_network(network) for network in networks]

@@ -1,0 +1,68 @@
+"""`/messages`: what was sent to contacts, and what became of it."""
+
+import django_filters
+from rest_framework import serializers
+
+from accounts.api.pagination import CursorItemsPagination
+from accounts.api.serializers import StrictModelSerializer
+from accounts.api.views import AccountViewSet, ListMixin, RetrieveMixin
+from workflows.api.execution_filters import PeriodFilter
+from workflows.crm.models import Channel
+from workflows.messaging.models import Message, MessageStatus
+
+
+class MessageFilter(PeriodFilter):
+    status = django_filters.ChoiceFilter(choices=MessageStatus.choices, label="Only those in this status.")
+    channel = django_filters.ChoiceFilter(choices=Channel.choices, label="Only those on this channel.")
+    contact_id = django_filters.UUIDFilter(label="Only those of this contact.")
+    execution_id = django_filters.UUIDFilter(label="Only those of this execution.")
+
+    class Meta:
+        model = Message
+        fields: list[str] = []
+
+
+class MessageSerializer(StrictModelSerializer):
+    """A message to or from a contact; its bodies are not kept."""
+
+    contact_id = serializers.UUIDField(read_only=True)
+
+    class Meta:
+        model = Message
+        fields = (
+            "id",
+            "contact_id",
+            "channel",
+            "direction",
+            "status",
+            "purpose",
+            "sender",
+            "recipient",
+            "subject",
+            "connection_id",
+            "provider_message_id",
+            "execution_id",
+            "action_execution_id",
+            "error_message",
+            "opens",
+            "clicks",
+            "sent_at",
+            "delivered_at",
+            "opened_at",
+            "clicked_at",
+            "bounced_at",
+            "complained_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class MessageViewSet(ListMixin, RetrieveMixin, AccountViewSet):
+    """Messages, newest first."""
+
+    queryset = Message.objects.all()
+    serializer_class = MessageSerializer
+    filterset_class = MessageFilter
+    pagination_class = CursorItemsPagination
+    cursor_ordering = "-created_at"
