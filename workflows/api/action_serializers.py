@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.api.serializers import StrictSerializer
 from workflows.actions.base import Category
 from workflows.actions.registry import registry
-from workflows.api.config_schema import ActionConfigField
+from workflows.api.config_schema import ActionConfigField, RetryRuleField
 from workflows.authoring.ordering import PlacedAction
 from workflows.models import OnError
 
@@ -27,8 +27,10 @@ class ActionFields(StrictSerializer):
     on_error = serializers.ChoiceField(
         choices=OnError.choices, required=False, help_text="`stop` (default): the execution fails; `continue`: goes on."
     )
-    retry = serializers.DictField(
-        required=False, allow_null=True, help_text="Leave out: the rule of the type or error class applies."
+    retry = RetryRuleField(
+        required=False,
+        allow_null=True,
+        help_text="Own retry rule of a step with an effect outside; null or {}: that of its type or error class.",
     )
 
 
@@ -104,7 +106,9 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     branches = serializers.SerializerMethodField(help_text="The branches it opens.")
     is_enabled = serializers.BooleanField(source="action.is_enabled", help_text="False: contacts pass through.")
     on_error = serializers.ChoiceField(source="action.on_error", choices=OnError.choices)
-    retry = serializers.DictField(source="action.retry", allow_null=True)
+    retry = RetryRuleField(
+        source="action.retry", allow_null=True, help_text="Its own retry rule; null: that of its type or error class."
+    )
     created_at = serializers.DateTimeField(source="action.created_at")
     updated_at = serializers.DateTimeField(source="action.updated_at")
     created_by = serializers.UUIDField(source="action.created_by_id", allow_null=True, help_text="Who added it.")

@@ -1,4 +1,4 @@
-"""How OpenAPI shows the configs of actions: one of the types' own schemas."""
+"""How OpenAPI shows the configs of actions, one of the types' own schemas, and their retry rules."""
 
 from typing import Any
 
@@ -8,11 +8,27 @@ from rest_framework import serializers
 
 from workflows.actions.base import ActionType
 from workflows.actions.registry import registry
+from workflows.authoring.retry_rules import RetryRule
 from workflows.configs.schema import schema_of
 
 
 class ActionConfigField(serializers.DictField):
     """An action's config as an object; its type's own serializer judges what is in it."""
+
+
+class RetryRuleField(serializers.DictField):
+    """An action's own retry rule as an object; authoring judges what is in it."""
+
+
+class RetryRuleFieldExtension(OpenApiSerializerFieldExtension):
+    target_class = RetryRuleField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        component = ResolvedComponent(
+            name=RetryRule.__name__, type=ResolvedComponent.SCHEMA, object=RetryRule, schema=schema_of(RetryRule)
+        )
+        auto_schema.registry.register_on_missing(component)
+        return {"allOf": [component.ref]}
 
 
 class ActionConfigFieldExtension(OpenApiSerializerFieldExtension):

@@ -10,6 +10,7 @@ from django.db import models
 
 from accounts.problems import Invalid, Problem
 from workflows.actions.registry import registry
+from workflows.authoring.retry_rules import rule_problems
 from workflows.models import Action
 
 OWN_FIELDS = ("key", "name", "is_enabled", "on_error")
@@ -80,7 +81,7 @@ def own_field_problems(action: Action) -> list[Problem]:
     """Return what is wrong with the fields that all types share."""
     problems = field_problems(action, OWN_FIELDS)
     if action.retry:
-        problems.append(Problem("invalid_choice", "Retry rules cannot be set yet; leave `retry` out.", "retry"))
+        problems += rule_problems(action.retry)
     return problems
 
 

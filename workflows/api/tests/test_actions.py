@@ -132,6 +132,15 @@ class TestCreate:
 
         assert (body["key"], body["position"]) == ("add_tag_2", 3)
 
+    def test_takes_a_retry_rule_that_can_be_cleared(self, api: APIClient, path: str) -> None:
+        rule = {"max_retries": 10, "base_seconds": 1, "max_seconds": 86400, "strategy": "linear"}
+        added = api.post(path, {**TAG, "retry": rule}).json()
+        assert added["retry"] == rule
+
+        assert api.patch(f"{path}/{added['id']}", {"retry": {"max_retries": 0}}).json()["retry"] == {"max_retries": 0}
+        assert api.patch(f"{path}/{added['id']}", {"retry": {}}).json()["retry"] is None
+        assert api.patch(f"{path}/{added['id']}", {"retry": None}).json()["retry"] is None
+
     def test_refuses_places_that_do_not_agree(self, api: APIClient, path: str) -> None:
         response = api.post(path, {**TAG, "previous_action_id": ids(api, path)[0], "position": 0})
 
@@ -163,7 +172,16 @@ class TestCreate:
             ({"name": "n" * 121}, {("max_length", "name")}),
             ({"is_enabled": "yes"}, {("invalid", "is_enabled")}),
             ({"on_error": "fallback"}, {("invalid_choice", "on_error")}),
-            ({"retry": {"max_retries": 2}}, {("invalid_choice", "retry")}),
+            ({"retry": {"max_retries": 11}}, {("max_value", "retry.max_retries")}),
+            ({"retry": {"max_retries": "2"}}, {("invalid", "retry.max_retries")}),
+            ({"retry": {"max_retries": True}}, {("invalid", "retry.max_retries")}),
+            ({"retry": {"max_retries": None}}, {("null", "retry.max_retries")}),
+            ({"retry": {"base_seconds": 0}}, {("min_value", "retry.base_seconds")}),
+            ({"retry": {"base_seconds": 20, "max_seconds": 10}}, {("min_value", "retry.max_seconds")}),
+            ({"retry": {"base_seconds": 4000}}, {("min_value", "retry.max_seconds")}),
+            ({"retry": {"strategy": "random"}}, {("invalid_choice", "retry.strategy")}),
+            ({"retry": {"tries": 2}}, {("unknown_field", "retry.tries")}),
+            ({"retry": []}, {("not_a_dict", "retry")}),
             ({"retry": "often"}, {("not_a_dict", "retry")}),
             ({"colour": "red"}, {("unknown_field", "colour")}),
         ],

@@ -93,7 +93,7 @@ class TestAddAction:
                 key="No Key",
                 name="n" * 121,
                 on_error="fallback",
-                retry={"max_retries": 1},
+                retry={"max_retries": 11},
                 position=1,
             )
 
@@ -103,7 +103,7 @@ class TestAddAction:
             ("invalid", "key"),
             ("max_length", "name"),
             ("invalid_choice", "on_error"),
-            ("invalid_choice", "retry"),
+            ("max_value", "retry.max_retries"),
             ("max_value", "position"),
         }
         assert author.keys() == ""

@@ -107,7 +107,9 @@ class TestVersions:
         assert (activation.workflow.version, publisher.stored().version, publisher.versions()) == (1, 1, [1])
 
     def test_hold_everything_that_is_run(self, publisher: Publisher) -> None:
-        publisher.add("wait_time", {"duration": 2, "unit": "days"}, key="wait", is_enabled=False, on_error="continue")
+        rule = {"max_retries": 2, "strategy": "linear"}
+        wait = {"duration": 2, "unit": "days"}
+        publisher.add("wait_time", wait, key="wait", is_enabled=False, on_error="continue", retry=rule)
         trigger = TriggerFactory(workflow=publisher.workflow)
 
         publisher.change("activate")
@@ -118,15 +120,15 @@ class TestVersions:
             {"id": str(trigger.id), "trigger_type": "manual", "filters": None, "settings": {}, "is_active": True}
         ]
         assert [action["key"] for action in definition["actions"]] == ["a", "b", "c", "wait"]
-        wait = definition["actions"][3]
-        assert wait["config"]["duration"] == 2
-        assert wait["config"].keys() > {"duration", "unit"}, "defaults are filled in"
-        assert wait["previous_action_id"] == definition["actions"][2]["id"]
-        assert (wait["branch_id"], wait["is_enabled"], wait["on_error"], wait["retry"]) == (
+        stored = definition["actions"][3]
+        assert stored["config"]["duration"] == 2
+        assert stored["config"].keys() > {"duration", "unit"}, "defaults are filled in"
+        assert stored["previous_action_id"] == definition["actions"][2]["id"]
+        assert (stored["branch_id"], stored["is_enabled"], stored["on_error"], stored["retry"]) == (
             None,
             False,
             "continue",
-            None,
+            rule,
         )
 
     def test_are_not_made_when_nothing_changed(self, publisher: Publisher) -> None:
