@@ -8,7 +8,7 @@ import re
 import zoneinfo
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_PREC, Context, Decimal, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any, Protocol
 from uuid import UUID
@@ -36,6 +36,7 @@ _URL = re.compile(
     r"(?:[/?#][^\s\x00-\x1f\x7f]*)?",
     re.IGNORECASE,
 )
+_EXACT = Context(prec=MAX_PREC)
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"false", "no", "n", "0", "off"})
 
@@ -166,7 +167,7 @@ def _clean_number(field: FieldDefinition, raw: Any) -> int | float:
         raise ValueError("Give a number such as 12.5.") from None
     if not number.is_finite():
         raise ValueError("Give a number such as 12.5.")
-    number = number.normalize()
+    number = _EXACT.normalize(number)
     if len(number.as_tuple().digits) > MAXIMUM_NUMBER_DIGITS or abs(number.adjusted()) >= MAXIMUM_NUMBER_DIGITS:
         raise ValueError("Give a number of at most 15 significant digits.")
     return int(number) if number == number.to_integral_value() else float(number)

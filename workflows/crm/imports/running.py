@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Account
 from workflows.crm.imports.columns import Layout, read_header
 from workflows.crm.imports.files import CsvFile, Row, UnreadableFile
-from workflows.crm.imports.merging import Merger
+from workflows.crm.imports.merging import Merger, Record
 from workflows.crm.imports.problems import keep_problems
 from workflows.crm.imports.rows import Person, RowProblem, RowReader
 from workflows.crm.imports.staging import stage_contacts, stage_identities
@@ -23,11 +23,13 @@ from workflows.crm.imports.writing import claim_identities, write_staged
 from workflows.crm.models import CustomField, Import, ImportHandling, ImportStatus
 from workflows.crm.services.contacts.identities import Identity, find_owners
 from workflows.crm.services.contacts.planning import Collision
+from workflows.crm.services.contacts.reading import hold_definitions
 from workflows.crm.services.locking import lock_contact_rows
 from workflows.crm.services.tags import TagName, checked_name, get_or_create_tags
 
 CHUNK_ROWS = 20_000
 MAXIMUM_ATTEMPTS = 20
+MAXIMUM_FRUITLESS_RUNS = 5
 MAXIMUM_REMARKS = 50
 RETRIED = frozenset({"40P01", "40001", "55P03"})
 """Deadlock, serialization failure, lock time-out: the chunk is repeated."""
@@ -67,13 +69,21 @@ def run_import(
     Chunks of 20 000 rows are transactions of their own, each with the count of rows done, so that a repeated run
     continues. While another process runs the same import, nothing is done. A file that cannot be read ends it as
     `failed` with the reason; rows that cannot be read are kept as `ImportProblem`s and never lose the others. When
-    `is_stopping` says so, it stops between two chunks and stays `running`.
+    `is_stopping` says so, it stops between two chunks and stays `running`. After five runs in a row that died at the
+    same rows it is given up.
     """
     with _only_one(import_id) as is_ours:
         job = Import.objects.get(id=import_id)
         if not is_ours or job.status in (ImportStatus.COMPLETED, ImportStatus.FAILED):
             return job
-        Import.objects.filter(id=import_id).update(status=ImportStatus.RUNNING)
+        if job.fruitless_runs >= MAXIMUM_FRUITLESS_RUNS:
+            reason = f"Given up behind row {job.total}: {job.fruitless_runs} runs in a row broke off there."
+            _end(job, ImportStatus.FAILED, clock(), reason)
+            job.refresh_from_db()
+            return job
+        job.status = ImportStatus.RUNNING
+        job.fruitless_runs += 1  # taken back with the first rows written; a run that dies before leaves it
+        job.save(update_fields=["status", "fruitless_runs"])
         try:
             is_finished = _read_and_write(job, on_progress, is_stopping, clock)
         except (UnreadableFile, OSError) as error:
@@ -82,6 +92,8 @@ def run_import(
         else:
             if is_finished:
                 _end(job, ImportStatus.COMPLETED, clock())
+            else:
+                Import.objects.filter(id=import_id).update(fruitless_runs=0)
         job.refresh_from_db()
         return job
 
@@ -141,20 +153,21 @@ def _next_chunk(file: CsvFile, rows: Iterator[Row], reader: RowReader) -> Chunk:
 
 
 def _write_chunk(job: Import, chunk: Chunk, now: datetime) -> Sequence[UUID]:
+    """Write the chunk and count its rows in one transaction; return the contacts it is about."""
     for attempt in range(MAXIMUM_ATTEMPTS):
         try:
             with transaction.atomic():
                 counts, contact_ids = _merge_chunk(job, chunk, now)
                 keep_problems(job=job, problems=chunk.problems, now=now)
-                for name, count in counts.items():
-                    setattr(job, name, getattr(job, name) + count)
-                job.save(update_fields=list(counts))
+                totals = {name: getattr(job, name) + count for name, count in counts.items()}
+                Import.objects.filter(id=job.id).update(**totals, fruitless_runs=0)
         except Collision:
             continue
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", None) not in RETRIED or attempt == MAXIMUM_ATTEMPTS - 1:
                 raise
         else:
+            job.refresh_from_db()
             return contact_ids
     raise Collision
 
@@ -168,6 +181,7 @@ def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> tuple[Mapping[str,
         everyones_tag={checked_name(job.tag_name): job.tag_name.strip()} if job.tag_name else {},
     )
     merger.take_all(chunk.persons)
+    _forget_deleted_fields(job.account_id, merger.records)
     claims = stage_identities(merger.records)
     if claim_identities(account_id=job.account_id, now=now) != claims:
         raise Collision
@@ -179,6 +193,15 @@ def _merge_chunk(job: Import, chunk: Chunk, now: datetime) -> tuple[Mapping[str,
     stage_contacts(merger.records, {folded: tag.id for folded, tag in tags.items()})
     changed = write_staged(account_id=job.account_id, evidence=f"Import of {job.filename}", now=now)
     return _counts(chunk, merger, changed), [record.contact_id for record in merger.records]
+
+
+def _forget_deleted_fields(account_id: UUID, records: Sequence[Record]) -> None:
+    """Leave out values of custom fields that were deleted since the header was read; hold the others."""
+    keys = {key for record in records for key in record.custom_fields}
+    gone = keys - hold_definitions(account_id=account_id, keys=keys).keys()
+    for key in gone:
+        for record in records:
+            record.custom_fields.pop(key, None)
 
 
 def _locked_owners(account_id: UUID, wanted: set[Identity]) -> Mapping[Identity, UUID]:

@@ -40,6 +40,9 @@ class Import(AccountRow):
         default=0, help_text="Rows about a contact that was there and stayed as it was."
     )
     failed = models.PositiveIntegerField(default=0, help_text="Rows that could not be read; see the error rows.")
+    fruitless_runs = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Runs in a row that ended before they had written anything."
+    )
     headings = models.JSONField(default=list, editable=False, help_text="The file's headings, made unique.")
     remarks = models.JSONField(default=list, editable=False, help_text="Sentences about the file as a whole.")
     error_message = models.TextField(blank=True, help_text="Why the whole import failed.")

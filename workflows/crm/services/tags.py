@@ -106,15 +106,21 @@ def remove_tags(*, account_id: UUID, changes: Sequence[TagChange], now: datetime
     change that changed something.
     """
     folded_names = checked_names(changes)
+    on_contacts = {
+        folded for change, folded in zip(changes, folded_names, strict=True) if folded in change.contact.tags
+    }
+    if not on_contacts:
+        return [False] * len(changes)
+    tags = find_tags(account_id=account_id, folded_names=on_contacts)
     was_there = []
     removals = []
     for change, folded in zip(changes, folded_names, strict=True):
-        was_there.append(change.contact.tags.pop(folded, None) is not None)
-        if was_there[-1]:
+        is_there = change.contact.tags.pop(folded, None) is not None and folded in tags  # else just renamed
+        was_there.append(is_there)
+        if is_there:
             removals.append((change, folded))
     if not removals:
         return was_there
-    tags = find_tags(account_id=account_id, folded_names={folded for _, folded in removals})
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -176,6 +176,7 @@ class TestCleanField:
             (field("number"), "9" * 100_000),
             (field("number"), "1234567890123456"),
             (field("number"), "0.1234567890123456"),
+            (field("number"), "1.0000000000000000000000000000000001"),
             (field("boolean"), "perhaps"),
             (field("boolean"), 2),
             (field("date"), "5.1.2000"),

@@ -41,7 +41,7 @@ class FieldReader:
             default_country=Account.objects.values_list("default_country", flat=True).get(id=account_id)
             if "phone" in names
             else "",
-            custom_fields=_definitions(account_id, keys) if keys else {},
+            custom_fields=hold_definitions(account_id=account_id, keys=keys),
             members=frozenset(active_members(account_id=account_id, user_ids=owner_ids)),
         )
 
@@ -80,7 +80,10 @@ class _Unreadable(Exception):
         self.code = code
 
 
-def _definitions(account_id: UUID, keys: set[str]) -> dict[str, CustomField]:
+def hold_definitions(*, account_id: UUID, keys: set[str]) -> dict[str, CustomField]:
+    """Return the account's custom fields of these keys, held against deletion until the transaction ends."""
+    if not keys:
+        return {}
     rows = CustomField.objects.raw(
         "SELECT * FROM crm_customfield WHERE account_id = %s AND key = ANY(%s::text[]) ORDER BY key FOR KEY SHARE",
         [account_id, arrays.texts(sorted(keys))],

@@ -428,6 +428,40 @@ class TestRepeatedRuns:
         assert counts(job) == {"total": 25, "created": 25, "updated": 0, "skipped": 0, "failed": 0}
         assert Event.objects.filter(event_type="contact_created").count() == 25
 
+    def test_is_given_up_after_five_that_died_at_the_same_rows(
+        self, account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = folder / "people.csv"
+        path.write_text(self.TEXT)
+        job = start_import(account_id=account.id, actor=SYSTEM, path=path)
+        chunks = iter([False, True])
+        run_import(import_id=job.id, is_stopping=lambda: next(chunks))
+
+        def die(**arguments: Any) -> Any:
+            raise MemoryError
+
+        monkeypatch.setattr(running, "write_staged", die)
+        for _ in range(5):
+            with pytest.raises(MemoryError):
+                run_import(import_id=job.id)
+        job = run_import(import_id=job.id)
+        assert job.status == "failed"
+        assert job.error_message == "Given up behind row 10: 5 runs in a row broke off there."
+        assert Contact.objects.count() == 10
+
+    def test_leaves_out_a_custom_field_that_is_deleted_meanwhile(self, account: Account, folder: Path) -> None:
+        field = CustomFieldFactory(account=account, key="size")
+        path = folder / "people.csv"
+        path.write_text("email,size\n" + "".join(f"p{number}@example.com,L\n" for number in range(15)))
+        job = start_import(account_id=account.id, actor=SYSTEM, path=path)
+
+        def delete(progress: object) -> None:
+            CustomField.objects.filter(id=field.id).delete()
+
+        job = run_import(import_id=job.id, on_progress=delete)
+        assert (job.status, job.created) == ("completed", 15)
+        assert Contact.objects.filter(custom_fields__has_key="size").count() == 10
+
     def test_takes_as_many_queries_for_a_short_chunk_as_for_a_long_one(self, account: Account, folder: Path) -> None:
 
         short = count_queries(lambda: import_text(account, folder, "email\na@b.co\n", tag_name="x"))

@@ -3,10 +3,12 @@
 import pytest
 from uuid_utils.compat import uuid7
 
+from accounts.actors import SYSTEM
 from accounts.models import Account
 from accounts.problems import Invalid
 from workflows.crm.copies import Cause
 from workflows.crm.models import ContactTag, Event, Tag
+from workflows.crm.services.tag_list import change_tag
 from workflows.crm.services.tags import TagChange, add_tags, remove_tags
 from workflows.crm.tests.factories import ContactFactory, TagFactory
 from workflows.crm.tests.world import NOW, count_queries, locked, told
@@ -102,6 +104,13 @@ class TestRemoveTags:
         assert Event.objects.get().contact_id == ada.id
         assert [row.contact_id for row in tag.contact_tags.all()] == [grace.id]
         assert Tag.objects.count() == 2
+
+    def test_a_tag_that_was_renamed_meanwhile_is_not_there(self, account: Account) -> None:
+        (ada,) = locked(ContactFactory(account=account, tags=["VIP"]))
+        change_tag(account_id=account.id, actor=SYSTEM, tag_id=Tag.objects.get().id, name="Gold", now=NOW)
+        assert remove_tags(account_id=account.id, changes=[TagChange(ada, "VIP")], now=NOW) == [False]
+        assert ContactTag.objects.count() == 1
+        assert told() == []
 
     @pytest.mark.parametrize("number", [1, 20])
     def test_takes_three_queries_for_any_number(self, account: Account, number: int) -> None:
