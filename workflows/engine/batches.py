@@ -17,7 +17,9 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Ledger
 from workflows.engine.locks import is_wanted, share_workflows
+from workflows.engine.perform.callbacks import time_out
 from workflows.engine.perform.handover import return_to_lanes
+from workflows.engine.perform.turns import LaneLedger
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run, load_survivors
 from workflows.engine.turns import Facts, take_turn
@@ -50,8 +52,9 @@ def take_batch(*, lease_id: UUID, execution_ids: Sequence[UUID], workflow_ids: f
         if held:
             park(execution_ids=held, now=now)
         runs = [run for run in survivors if run.workflow_id in facts.active]
-        ledger = Ledger()
+        ledger = LaneLedger()
         return_to_lanes(runs, now)
+        time_out(runs, ledger, now)
         lead(with_contacts(runs, now), facts, ledger, now)
         write_runs(runs, now)
         ledger.write(now)
