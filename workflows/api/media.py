@@ -8,10 +8,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from accounts.api.filters import check_parameters
+from accounts.api.parsers import StrictJSONParser
 from accounts.api.refusals import TooLarge
 from accounts.api.renderers import OrjsonRenderer
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
@@ -73,6 +75,11 @@ class MediaViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountV
     parser_classes = (MediaParser,)
     search_fields = ("name",)
     ordering_fields = ("name", "size", "created_at")
+
+    def get_parsers(self) -> list[BaseParser]:
+        """Read multipart bodies where there is a file, JSON elsewhere."""
+        is_upload = self.request is None or self.request.method == "POST"
+        return super().get_parsers() if is_upload else [StrictJSONParser()]
 
     def perform_create(self, data: dict[str, Any]) -> Media:
         if data["file"].size > MAXIMUM_BYTES:
