@@ -296,6 +296,20 @@ class TestABadRow:
                 assert execution.status == "completed"
                 assert execution.contact.source == "picky sign "
 
+    def test_leaves_no_trace_in_the_copies_of_its_neighbours(self, virtual_clock: VirtualClock) -> None:
+        def look(steps: StepBatch) -> list[Done]:
+            return [Done({"source": step.contact.source}) for step in steps]
+
+        with registered(picky=raise_for({"Bad"}), look=look):
+            workflow = ActiveWorkflowFactory(chain=[("picky", {}), ("look", {})])
+            executions = [enrolled(workflow, virtual_clock, first_name=name, source="") for name in ("a", "Bad", "b")]
+
+            advance_all()
+
+        for execution in (executions[0], executions[2]):
+            execution.refresh_from_db()
+            assert execution.steps["look"] == {"source": "picky "}
+
     def test_is_found_when_the_database_refuses_it(self, virtual_clock: VirtualClock) -> None:
         def refuse(steps: StepBatch) -> list[Done]:
             with connection.cursor() as cursor:

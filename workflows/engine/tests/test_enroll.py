@@ -5,12 +5,14 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
+from accounts.actors import SYSTEM
 from accounts.problems import Conflict, Missing
 from accounts.tests.factories import AccountFactory
 from workflows.crm.models import Channel, Consent, ConsentState, Contact
+from workflows.crm.services.contacts import delete_contacts
 from workflows.crm.tests.factories import ContactFactory
 from workflows.engine.clock import VirtualClock
 from workflows.engine.enroll import EnrollmentCounts, enroll, enroll_many
@@ -116,6 +118,33 @@ class TestEnroll:
         Workflow.objects.update(deleted_at=START)
         with pytest.raises(Missing):
             admit(workflow, ContactFactory(account=workflow.account))
+        assert not WorkflowExecution.objects.exists()
+
+
+    @pytest.mark.django_db(transaction=True)
+    def test_waits_for_a_deletion_under_way(self) -> None:
+        workflow = ActiveWorkflowFactory(chain=[("sign", {})])
+        contact = ContactFactory(account=workflow.account)
+        outcomes: list[str] = []
+
+        def try_it() -> None:
+            try:
+                admit(workflow, contact)
+                outcomes.append("enrolled")
+            except Missing:
+                outcomes.append("missing")
+            finally:
+                connection.close()
+
+        thread = Thread(target=try_it)
+        with transaction.atomic():
+            delete_contacts(account_id=contact.account_id, actor=SYSTEM, contact_ids=[contact.id], now=START)
+            thread.start()
+            thread.join(timeout=1)
+            assert outcomes == []
+        thread.join()
+
+        assert outcomes == ["missing"]
         assert not WorkflowExecution.objects.exists()
 
 
