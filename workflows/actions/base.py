@@ -166,6 +166,7 @@ class ActionType(ABC):
     has_branches: ClassVar[bool] = False
     waits: ClassVar[bool] = False
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields of the config that are neither shown nor logged, though what they hold are ids of secrets only."""
 
     class Config(ActionConfig):
         """Subclasses declare the fields of their config here."""
@@ -177,6 +178,20 @@ class ActionType(ABC):
         means the config as a whole.
         """
         return clean(self.Config, config, account_id=account_id)
+
+    def keep_secrets(
+        self, config: dict[str, Any], stored: Mapping[str, Any], *, account_id: UUID, actor: Actor
+    ) -> dict[str, Any]:
+        """Return a cleaned config with every secret in it kept apart and named by its id.
+
+        `stored` is the action's config so far: its secrets stay where the new config has none. Called with the action's
+        workflow locked, inside the transaction that saves the action. Raises Invalid.
+        """
+        return config
+
+    def shown_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored config as people may see it."""
+        return {name: value for name, value in config.items() if name not in self.secret_fields}
 
     def complete_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a cleaned config with its defaults filled in: what versions hold and `run_many` gets."""

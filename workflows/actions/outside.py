@@ -126,6 +126,8 @@ class OutsideType(ActionType):
     lane: ClassVar[Lane]
     honours_keys: ClassVar[bool] = False
     """Whether the receiver recognises a repeated idempotency key: an unknown outcome is then repeated, not shown."""
+    in_trial: ClassVar[Mapping[str, Any]] = {}
+    """Values of the config while a person tries the step, so that more of the answer is shown."""
 
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:
         return [Perform(self.lane)] * len(steps)

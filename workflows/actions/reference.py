@@ -71,6 +71,8 @@ def row(name: str, field: Mapping[str, Any], is_required: bool) -> str:
 def type_of(field: Mapping[str, Any]) -> str:  # noqa: PLR0911 - a table
     """Return the type in words."""
     match field:
+        case {"x-rendered-max-bytes": _}:
+            return "object or list of templates"
         case {"oneOf": _}:
             return "template, number, boolean, list of templates or null"
         case {"format": "liquid"}:
@@ -95,6 +97,8 @@ def limits_of(field: Mapping[str, Any]) -> str:
         limits.append(f"{field['minimum']}–{field['maximum']}")
     if length := field.get("maxLength") or field.get("x-rendered-max-length"):
         limits.append(f"≤ {length} characters")
+    if size := field.get("x-rendered-max-bytes"):
+        limits.append(f"≤ {size // 1024**2} MB")
     if "pattern" in field:
         limits.append(f"`{field['pattern'].removeprefix('^(?:').removesuffix(')$')}`")
     if "maxItems" in field and "enum" not in field["items"]:

@@ -92,7 +92,7 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     workflow_id = serializers.UUIDField(source="action.workflow_id")
     action_type = serializers.CharField(source="action.action_type", help_text="Slug of its type.")
     category = serializers.SerializerMethodField(help_text="Category of its type.")
-    action_config = ActionConfigField(source="action.action_config", help_text="As it was accepted.")
+    action_config = serializers.SerializerMethodField(help_text="As it was accepted; without what is secret.")
     name = serializers.SerializerMethodField(help_text="Its label; the type's where none was given.")
     summary = serializers.SerializerMethodField(help_text="One line about what it does.")
     position = serializers.IntegerField(help_text="0-based place in its list.")
@@ -113,6 +113,11 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     updated_at = serializers.DateTimeField(source="action.updated_at")
     created_by = serializers.UUIDField(source="action.created_by_id", allow_null=True, help_text="Who added it.")
     updated_by = serializers.UUIDField(source="action.updated_by_id", allow_null=True, help_text="Who changed it last.")
+
+    @extend_schema_field(ActionConfigField)
+    def get_action_config(self, item: PlacedAction) -> dict[str, Any]:
+        slug, config = item.action.action_type, item.action.action_config
+        return registry.get(slug).shown_config(config) if slug in registry else dict(config)
 
     def get_category(self, item: PlacedAction) -> Category | None:
         slug = item.action.action_type

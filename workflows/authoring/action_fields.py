@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.actors import Actor
 from accounts.problems import Invalid, Problem
 from workflows.actions.registry import registry
 from workflows.authoring.retry_rules import rule_problems
@@ -29,14 +30,28 @@ class ActionChanges(TypedDict, total=False):
     retry: Mapping[str, Any] | None
 
 
-def assign_type_and_config(action: Action, action_type: str, config: Any) -> list[Problem]:
-    """Give the action its type and the config as it is stored, or return what is wrong with them."""
+def assign_type_and_config(action: Action, action_type: str, config: Any, *, actor: Actor) -> list[Problem]:
+    """Give the action its type and the config as it is stored, or return what is wrong with them.
+
+    Secrets in the config become rows of their own; those that the action has already stay where none are sent.
+    """
     try:
         accepted = accepted_config(action_type, config, account_id=action.account_id)
+        kept = kept_apart(action, action_type, accepted, actor=actor)
     except Invalid as refusal:
         return list(refusal.problems)
-    action.action_type, action.action_config = action_type, accepted
+    action.action_type, action.action_config = action_type, kept
     return []
+
+
+def kept_apart(action: Action, action_type: str, config: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    """Return the config with ids in place of secrets."""
+    try:
+        return registry.get(action_type).keep_secrets(
+            config, action.action_config, account_id=action.account_id, actor=actor
+        )
+    except Invalid as refusal:
+        raise Invalid(*(below("action_config", problem) for problem in refusal.problems)) from None
 
 
 def accepted_config(action_type: str, config: Any, *, account_id: UUID) -> dict[str, Any]:

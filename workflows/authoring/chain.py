@@ -65,7 +65,7 @@ def add_action(
         updated_by_id=actor.user_id,
     )
     problems = [
-        *assign_type_and_config(action, action_type, action_config),
+        *assign_type_and_config(action, action_type, action_config, actor=actor),
         *own_field_problems(action),
         *insert(edit.items(branch_id), action, position=position, previous_action_id=previous_action_id),
     ]
@@ -117,7 +117,7 @@ def update_action(
             setattr(action, field, changes[field])  # type: ignore[literal-required]
     action.retry = action.retry or None
     if "action_config" in changes:
-        problems += assign_type_and_config(action, action.action_type, changes["action_config"])
+        problems += assign_type_and_config(action, action.action_type, changes["action_config"], actor=actor)
     problems += own_field_problems(action)
     if "position" in changes:
         problems += relocate(edit.items(action.branch_id), action, changes["position"])

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import orjson
@@ -23,6 +23,8 @@ class StrictConfig(serializers.Serializer[Any]):
 
     Fields that were not sent stay away unless the context says `fill`; `validate` always sees the defaults.
     """
+
+    size_limit: ClassVar[int] = SIZE_LIMIT
 
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
@@ -69,8 +71,8 @@ def clean(config_class: type[StrictConfig], config: Any, *, account_id: UUID) ->
         cleaned: dict[str, Any] = serializer.run_validation(config)
     except ValidationError as error:
         raise Invalid(*problems_in(error.detail)) from None
-    if len(orjson.dumps(cleaned)) > SIZE_LIMIT:
-        raise Invalid(Problem("max_length", f"A config has at most {SIZE_LIMIT // 1024} KB; shorten it."))
+    if len(orjson.dumps(cleaned)) > config_class.size_limit:
+        raise Invalid(Problem("max_length", f"A config has at most {config_class.size_limit // 1024} KB; shorten it."))
     return cleaned
 
 

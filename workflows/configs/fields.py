@@ -8,12 +8,13 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from workflows.templating import TEMPLATE_ROOTS, TemplateProblem, validate_template
+from workflows.templating import DEPTH_LIMIT, TEMPLATE_ROOTS, TemplateProblem, validate_template
 
 ITEMS_LIMIT = 200
 """Items of a list of texts."""
 NUMBER_LIMIT = 10**15
 """Whole numbers up to here survive every JSON reader."""
+LARGEST_INTEGER = 2**63
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -146,6 +147,43 @@ class TemplateValueField(serializers.Field[Any, Any, Any, Any]):
             raise ValidationError("The text holds characters that cannot be stored.", code="invalid")
         check_template(text, max_length=self.rendered_limit)
         return text
+
+
+class TemplateJsonField(serializers.Field[Any, Any, Any, Any]):
+    """An object or a list whose texts, at any depth, are templates; `max_bytes` bounds its JSON when rendered."""
+
+    default_error_messages = {"invalid": "Give an object or a list."}
+
+    def __init__(self, *, max_bytes: int, **options: Any) -> None:
+        self.rendered_limit = max_bytes
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, (dict, list)):
+            self.fail("invalid")
+        return self.checked(data, depth=0)
+
+    def checked(self, value: Any, *, depth: int) -> Any:
+        if depth > DEPTH_LIMIT:
+            raise ValidationError(f"The value is nested deeper than {DEPTH_LIMIT} levels.", code="invalid")
+        if isinstance(value, str):
+            if UNSTORABLE.search(value):
+                raise ValidationError("The text holds characters that cannot be stored.", code="invalid")
+            check_template(value, max_length=self.rendered_limit)
+            return value
+        if isinstance(value, Mapping):
+            if not all(isinstance(name, str) and not UNSTORABLE.search(name) for name in value):
+                raise ValidationError("A name holds characters that cannot be stored.", code="invalid")
+            return {name: self.checked(item, depth=depth + 1) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.checked(item, depth=depth + 1) for item in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValidationError("Numbers must be finite.", code="invalid")
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST_INTEGER:
+            raise ValidationError("Whole numbers have at most 63 bits.", code="max_value")
+        if value is not None and not isinstance(value, (bool, int, float)):
+            self.fail("invalid")
+        return value
 
 
 class MappingField(serializers.DictField):

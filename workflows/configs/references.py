@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.models import Membership, Team
 from workflows.configs.base import StrictConfig
 from workflows.crm.models import CustomField, Tag
-from workflows.messaging.models import Connection, EmailTemplate, Media
+from workflows.messaging.models import Connection, EmailTemplate, Media, Secret
 
 Rows = QuerySet[Any]
 
@@ -24,6 +24,7 @@ KINDS: Mapping[str, Callable[[UUID, UUID], Rows]] = {
     "custom_field": lambda account_id, object_id: CustomField.objects.for_account(account_id).filter(id=object_id),
     "template": lambda account_id, object_id: EmailTemplate.objects.for_account(account_id).filter(id=object_id),
     "media": lambda account_id, object_id: Media.objects.for_account(account_id).filter(id=object_id),
+    "secret": lambda account_id, object_id: Secret.objects.for_account(account_id).filter(id=object_id),
     "connection": lambda account_id, object_id: Connection.objects.for_account(account_id).filter(id=object_id),
 }
 """How an object of each kind is found in an account."""

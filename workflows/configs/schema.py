@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from workflows.configs.base import StrictConfig
-from workflows.configs.fields import MappingField, TemplateField, TemplateValueField, TextField
+from workflows.configs.fields import MappingField, TemplateField, TemplateJsonField, TemplateValueField, TextField
 from workflows.configs.references import ReferenceField
 
 AnyField = serializers.Field[Any, Any, Any, Any]
@@ -32,6 +32,8 @@ def described(field: AnyField) -> Schema:
     schema = field_schema(field)
     if field.help_text:
         schema["description"] = str(field.help_text)
+    if field.write_only:
+        schema["writeOnly"] = True
     if field.default is not serializers.empty and not callable(field.default):
         schema["default"] = field.default
     return schema
@@ -43,6 +45,11 @@ def field_schema(field: AnyField) -> Schema:  # noqa: PLR0911 - a table
             return object_schema(field)
         case TemplateField():
             return {"type": "string", "format": "liquid", "x-rendered-max-length": field.rendered_limit}
+        case TemplateJsonField():
+            return {
+                "oneOf": [{"type": "object", "additionalProperties": True}, {"type": "array", "items": {}}],
+                "x-rendered-max-bytes": field.rendered_limit,
+            }
         case TemplateValueField():
             text = {"type": "string", "format": "liquid"}
             return {

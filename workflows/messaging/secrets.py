@@ -19,9 +19,12 @@ from accounts.actors import Actor
 from accounts.audit import record
 from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.messaging.models import Secret
+from workflows.messaging.signing import InvalidSigningSecret, signing_key
 
 MAXIMUM_LENGTH = 8192
 MAXIMUM_NAME_LENGTH = 120
+SIGNING_NAME = "webhook_signing"
+"""Whose value signs the account's webhooks where a step names no other."""
 PAGE = 200
 MASK = "••••••"
 
@@ -146,6 +149,11 @@ def _check(name: str, value: str) -> None:
         problems.append(Problem("invalid", f"A name has 1 to {MAXIMUM_NAME_LENGTH} printable characters.", "name"))
     if not value or len(value) > MAXIMUM_LENGTH or not _is_text(value):
         problems.append(Problem("invalid", f"A secret has 1 to {MAXIMUM_LENGTH} characters.", "value"))
+    elif name == SIGNING_NAME:
+        try:
+            signing_key(value)
+        except InvalidSigningSecret as error:
+            problems.append(Problem("invalid", str(error), "value"))
     if problems:
         raise Invalid(*problems)
 

@@ -9,9 +9,10 @@ from workflows.templating.compiled import (
 )
 from workflows.templating.context import OUTPUT_LIMIT, Work
 from workflows.templating.problems import RenderProblem, TemplateProblem
-from workflows.templating.structures import render_structure, templates_in
+from workflows.templating.structures import DEPTH_LIMIT, render_structure, templates_in
 
 __all__ = [
+    "DEPTH_LIMIT",
     "OUTPUT_LIMIT",
     "SOURCE_LIMIT",
     "TEMPLATE_ROOTS",

@@ -70,7 +70,7 @@ def _prepare(kind: OutsideType, workflow: Workflow, action: Action, step: Step, 
         workflow=facts.workflow(plan),
         action_id=action.id,
         action_key=action.key,
-        config=kind.complete_config(action.action_config),
+        config={**kind.complete_config(action.action_config), **kind.in_trial},
         now=now,
     )
     try:

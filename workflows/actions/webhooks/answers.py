@@ -1,0 +1,100 @@
+"""What the answer to a webhook means, and what is kept of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from http.client import responses
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from workflows.actions.outcomes import Done
+from workflows.actions.outside import ErrorClass, Permanent, Retryable
+from workflows.messaging.outbound import Answer, parse
+from workflows.messaging.retry_after import parse_retry_after
+from workflows.messaging.secrets import MASK, SecretText
+from workflows.templating import DEPTH_LIMIT
+
+CONTACT = "contact."
+"""How a mapping's target begins that is a field of the contact."""
+KEPT_BYTES = 64 * 1024
+"""How much of a body is kept as the step's result, and how much of one mapped value."""
+SHORTEST_MASKED = 6
+LONGEST_POSITION = 6
+
+
+class AnswerBody:
+    """The body of an answer as it may be kept: secrets that the receiver sent back are dots."""
+
+    def __init__(self, answer: Answer, hidden: Iterable[SecretText], credentials: Collection[str]) -> None:
+        self._text = answer.body.decode("utf-8", "replace").replace("\0", "")
+        for text in sorted({*(secret.reveal() for secret in hidden), *credentials}, key=len, reverse=True):
+            if len(text) >= SHORTEST_MASKED:
+                self._text = self._text.replace(text, MASK).replace(orjson.dumps(text).decode()[1:-1], MASK)
+        try:
+            self.json: Any = orjson.loads(self._text)
+        except orjson.JSONDecodeError:
+            self.json = None
+        if not is_shallow(self.json):
+            self.json = None
+
+    def kept(self) -> Any:
+        """Return the JSON value, or the text; of a long one its beginning."""
+        if len(self._text.encode()) > KEPT_BYTES:
+            return self._text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
+        return self._text if self.json is None else self.json
+
+    def at(self, path: str) -> Any:
+        """Return the value at a dotted path, None where there is none or it is too long to keep."""
+        value = self.json
+        for name in path.removeprefix("$.").split("."):
+            if isinstance(value, dict):
+                value = value.get(name)
+            elif isinstance(value, list) and name.isascii() and name.isdigit() and len(name) <= LONGEST_POSITION:
+                value = value[int(name)] if int(name) < len(value) else None
+            else:
+                return None
+        return value if len(orjson.dumps(value)) <= KEPT_BYTES else None
+
+
+def is_shallow(value: Any, depth: int = 0) -> bool:
+    """Tell whether a JSON value is nested no deeper than what the API shows."""
+    if depth > DEPTH_LIMIT:
+        return False
+    if isinstance(value, dict):
+        return all(is_shallow(item, depth + 1) for item in value.values())
+    if isinstance(value, list):
+        return all(is_shallow(item, depth + 1) for item in value)
+    return True
+
+
+def done(payload: Mapping[str, Any], answer: Answer, body: AnswerBody) -> Done:
+    """Return the result of a call that succeeded, or raise what its answer means."""
+    status_code = answer.status_code
+    result: dict[str, Any] = {"status_code": status_code, "duration_ms": answer.duration_ms}
+    if payload["store_response"]:
+        result["body"] = body.kept()
+    host = parse(payload["url"]).authority
+    message = f"{host} answered {status_code} {responses.get(status_code, '')}".strip() + "."
+    if HTTPStatus.OK <= status_code < HTTPStatus.MULTIPLE_CHOICES:
+        return Done(result | mapped(payload["response_mapping"], body))
+    retry_after = parse_retry_after(answer.headers.get("retry-after"), now=timezone.now())
+    if status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise Retryable(ErrorClass.RATE_LIMITED, message, retry_after=retry_after, result=result)
+    if status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Retryable(ErrorClass.UNAVAILABLE, message, retry_after=retry_after, result=result)
+    if status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise Permanent(ErrorClass.AUTHENTICATION, message, result=result)
+    raise Permanent(ErrorClass.REJECTED, message, result=result)
+
+
+def mapped(mappings: Sequence[Mapping[str, str]], body: AnswerBody) -> dict[str, Any]:
+    """Return the values that the answer has for variables, and those it has for the contact."""
+    values = {item["to"]: body.at(item["path"]) for item in mappings}
+    contact = {
+        name.removeprefix(CONTACT): value
+        for name, value in values.items()
+        if name.startswith(CONTACT) and value is not None
+    }
+    variables = {name: value for name, value in values.items() if not name.startswith(CONTACT)}
+    return variables | ({"contact": contact} if contact else {})
