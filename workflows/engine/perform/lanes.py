@@ -216,7 +216,7 @@ class LaneRunner:
             if admission.retry_at is not None and admission.retry_at - now > SHORT_PAUSE:
                 repeated(partial(hold_back, self.lane, circuit, until=admission.retry_at))
         claim = claim_rows(self.lane, limits=limits, size=CLAIM_SIZE, now=now)
-        self.may_be_more = len(claim) > 0
+        self.may_be_more |= len(claim) > 0
         self.prepare(claim, admitted)
 
     def claim_lost(self, now: datetime) -> None:

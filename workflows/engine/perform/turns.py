@@ -92,16 +92,18 @@ class LaneTurn(Turn):
 
     def pause(self, run: Run, log_id: UUID, failure: Failed, text: Texts, reason: str) -> None:
         """Fail the step and let the run stand there until somebody acts."""
+        message = failure.message.replace("\0", "")
         self.log(
             run,
             log_id,
             ActionExecutionStatus.FAILED,
             text,
             error_class=failure.error_class,
-            error_message=failure.message.replace("\0", ""),
+            error_message=message,
         )
         run.status = ExecutionStatus.PAUSED
         run.pause_reason = reason
+        run.error_message = message
         run.due_at = None
 
     def log(

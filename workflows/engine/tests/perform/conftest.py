@@ -1,10 +1,26 @@
-"""A type with an effect outside, made to behave as each test wants."""
+"""A type with an effect outside, made to behave as each test wants, and a lane whose calls end when they are let."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from workflows.engine.perform.lanes import LaneRunner, caps_of
+from workflows.engine.perform.threads import Job
 from workflows.engine.tests.kinds import Outside, registered_type
+
+
+class Later:
+    """Keeps the calls until they are let go."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def run(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def let_go(self) -> None:
+        while self.jobs:
+            self.jobs.pop()()
 
 
 @pytest.fixture
@@ -13,3 +29,13 @@ def outside() -> Iterator[Outside]:
     kind = Outside()
     with registered_type(kind):
         yield kind
+
+
+@pytest.fixture
+def later() -> Later:
+    return Later()
+
+
+@pytest.fixture
+def runner(later: Later) -> LaneRunner:
+    return LaneRunner("http", caller=later, caps=caps_of("http"))
