@@ -185,6 +185,8 @@ LOGGING = {
 }
 
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}")  # links in mails
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Followthrough <followthrough@localhost>")
+EMAIL_TIMEOUT = 10
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=[])  # CIDRs beyond the public internet
 POSTBOX_ENABLED = False  # the stand-in for outside services, see workflows.messaging.postbox
 

@@ -8,7 +8,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 WHITENOISE_USE_FINDERS = True  # static files straight from the packages: no collectstatic
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_BACKEND = "workflows.messaging.postbox.django_mail.PostboxBackend"  # mails to owners of workflows
 SECRET_KEYS = env.list("SECRET_KEYS", default=[]) or [local_encryption_key(DATA_DIR)]
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=["127.0.0.1/32"])
 POSTBOX_ENABLED = True

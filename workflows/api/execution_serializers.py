@@ -50,7 +50,7 @@ class ExecutionSerializer(StrictModelSerializer):
     progress_percent = serializers.IntegerField(
         read_only=True, source="progress.percent", help_text="Share of the steps that lie behind it, 0–100."
     )
-    error_message = TextOrNull(help_text="Why it failed; else null.")
+    error_message = TextOrNull(help_text="Why it failed or waits for somebody to act; else null.")
 
     class Meta:
         model = WorkflowExecution

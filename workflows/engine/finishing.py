@@ -8,10 +8,14 @@ from django.db import connection
 from workflows.crm import arrays
 from workflows.engine.ledger import as_json
 from workflows.engine.runs import Run
+from workflows.engine.troubles import note_troubles
 
 
 def write_runs(runs: Sequence[Run], now: datetime) -> None:
-    """Write every run's new place, results and due time; their rows are locked by this transaction."""
+    """Write every run's new place, results and due time; their rows are locked by this transaction.
+
+    Those that failed or paused are noted for their workflow's owner.
+    """
     if not runs:
         return
     with connection.cursor() as cursor:
@@ -58,3 +62,4 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 "[" + ",".join([as_json(run.results) for run in runs]) + "]",
             ],
         )
+    note_troubles(runs, now)

@@ -25,6 +25,8 @@ from workflows.engine.wake import Tick, wake
 logger = structlog.get_logger(__name__)
 
 FORGET_AFTER_HEARTBEATS = 24
+FOUND = (Tick.ADVANCE, Tick.DISPATCH, Tick.RECOVER, Tick.TELL_OWNERS)
+"""What `due_ticks` looks for, in the order of its columns."""
 PATIENCE_WITH_IMPORTS = timedelta(seconds=10)
 
 
@@ -67,6 +69,7 @@ class Pulse(threading.Thread):
 
 def due_ticks() -> list[Tick]:
     """Return what there is work for, by one look into the index of each."""
+    now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -76,15 +79,13 @@ def due_ticks() -> list[Tick]:
                        SELECT FROM workflow_executions WHERE lease_id IS NOT NULL AND lease_until < clock_timestamp()
                    ) OR EXISTS (
                        SELECT FROM workflow_dispatches WHERE lease_id IS NOT NULL AND lease_until < clock_timestamp()
-                   )
+                   ),
+                   EXISTS (SELECT FROM workflow_troubles)
+                   OR EXISTS (SELECT FROM workflow_failure_mails WHERE due_at <= %s)
             """,  # noqa: S608 - a constant
-            [clock.now()],
+            [now, now],
         )
-        return [
-            tick
-            for tick, is_due in zip((Tick.ADVANCE, Tick.DISPATCH, Tick.RECOVER), cursor.fetchone(), strict=True)
-            if is_due
-        ]
+        return [tick for tick, is_due in zip(FOUND, cursor.fetchone(), strict=True) if is_due]
 
 
 def due_lanes() -> list[str]:

@@ -14,6 +14,7 @@ from workflows.crm.imports import run_import
 from workflows.crm.models import ImportStatus
 from workflows.engine import clock
 from workflows.engine.advance import advance
+from workflows.engine.alerts import tell_owners
 from workflows.engine.dispatch import dispatch
 from workflows.engine.holding import cancel_all, settle_workflow
 from workflows.engine.perform.process import lane_of
@@ -25,6 +26,7 @@ from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tic
 
 _dispatching = Lock()
 _recovering = Lock()
+_telling = Lock()
 
 
 @contextmanager
@@ -70,6 +72,14 @@ def recover_tick() -> None:
             revive_jobs()
             recover(is_stopping=is_stopping)
             recover_dispatches(is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.TELL_OWNERS}", queue=CHORES_QUEUE)
+def tell_owners_tick() -> None:
+    """Tell owners what failed or waits for them."""
+    with once(_telling) as is_first:
+        if is_first:
+            tell_owners(is_stopping=is_stopping)
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)

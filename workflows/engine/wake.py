@@ -25,6 +25,7 @@ class Tick(enum.StrEnum):
     PERFORM = "perform"
     DISPATCH = "dispatch"
     RECOVER = "recover"
+    TELL_OWNERS = "tell_owners"
     SETTLE_WORKFLOW = "settle_workflow"
     CANCEL_EXECUTIONS = "cancel_executions"
     PRUNE_LOGS = "prune_logs"

@@ -12,6 +12,7 @@ from workflows.models.execution import (
 )
 from workflows.models.heartbeat import WorkerHeartbeat
 from workflows.models.trigger import Trigger
+from workflows.models.trouble import FailureMail, Trouble, TroubleKind
 from workflows.models.version import WorkflowVersion
 from workflows.models.workflow import Reentry, Workflow, WorkflowStatus
 
@@ -23,11 +24,14 @@ __all__ = [
     "CompletionReason",
     "DispatchStatus",
     "ExecutionStatus",
+    "FailureMail",
     "OnError",
     "PauseReason",
     "Reentry",
     "SingleEnrollment",
     "Trigger",
+    "Trouble",
+    "TroubleKind",
     "WorkerHeartbeat",
     "Workflow",
     "WorkflowDispatch",

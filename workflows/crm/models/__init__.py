@@ -4,6 +4,7 @@ from workflows.crm.models.custom_field import CustomField, FieldType
 from workflows.crm.models.event import Event
 from workflows.crm.models.imports import Import, ImportHandling, ImportProblem, ImportStatus
 from workflows.crm.models.note import Note, NoteType
+from workflows.crm.models.notification import Notification
 from workflows.crm.models.tag import Tag
 from workflows.crm.models.task import Task, TaskPriority, TaskStatus
 
@@ -24,6 +25,7 @@ __all__ = [
     "ImportStatus",
     "Note",
     "NoteType",
+    "Notification",
     "Tag",
     "Task",
     "TaskPriority",
