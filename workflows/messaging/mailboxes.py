@@ -37,7 +37,7 @@ def as_ascii(address: str) -> str:
 def mailbox(name: str, address: str) -> str:
     """Return `name <address>` in ASCII, quoted and encoded on one line; the address is mailable."""
     name = one_line(name)[:MAXIMUM_NAME_LENGTH]
-    if name.isascii():
+    if name.isascii() and "=?" not in name:  # what looks encoded is encoded, so that nobody decodes it
         return formataddr((name, as_ascii(address)))
     return f"{Header(name, 'utf-8').encode(linesep='')} <{as_ascii(address)}>"
 

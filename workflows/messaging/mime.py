@@ -1,12 +1,18 @@
 """From a composed mail to what goes over the wire."""
 
 from collections.abc import Mapping
+from email import policy
+from email.header import Header
 from typing import Any
 
 from django.core.files.storage import default_storage
 from django.core.mail import EmailMultiAlternatives
 
 from workflows.messaging.mailboxes import as_ascii, mailbox
+
+LINE_LENGTH = 998
+"""What SMTP allows."""
+HEADERS = policy.compat32.clone(max_line_length=LINE_LENGTH)
 
 
 class MissingFile(Exception):
@@ -18,10 +24,19 @@ def message_id(key: Any, sender: str) -> str:
     return f"<{key}@{as_ascii(sender).rpartition('@')[2]}>"
 
 
+class OneLineHeaders(EmailMultiAlternatives):
+    """A mail whose headers are not folded once more, which would begin some of them with an empty line."""
+
+    def message(self, **options: Any) -> Any:
+        message = super().message(**options)
+        message.policy = HEADERS
+        return message
+
+
 def build(mail: Mapping[str, Any]) -> EmailMultiAlternatives:
     """Return the message of a payload as `send_email` makes it; raises MissingFile."""
-    message = EmailMultiAlternatives(
-        subject=mail["subject"],
+    message = OneLineHeaders(
+        subject=unambiguous(mail["subject"]),
         body=mail["text"],
         from_email=mailbox(*mail["from"]),
         to=[mailbox(*mail["to"])],
@@ -40,3 +55,8 @@ def build(mail: Mapping[str, Any]) -> EmailMultiAlternatives:
             raise MissingFile(attachment["name"]) from error
         message.attach(attachment["name"], content, attachment["content_type"])
     return message
+
+
+def unambiguous(subject: str) -> str:
+    """Return a subject that every reader shows as it is, also when it looks encoded already."""
+    return Header(subject, "utf-8").encode(linesep="") if "=?" in subject else subject

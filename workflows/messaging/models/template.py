@@ -9,7 +9,9 @@ class EmailTemplate(AccountRow):
     """A mail's text; subject and bodies are Liquid and rendered for each contact."""
 
     name = models.CharField(max_length=100, help_text="What people call it, 1–100 characters; unique in the account.")
-    subject = models.CharField(max_length=255, blank=True, help_text="Liquid, ≤ 255 characters; for previews and tests: a step brings its own.")
+    subject = models.CharField(
+        max_length=255, blank=True, help_text="Liquid, ≤ 255 characters; for previews and tests: a step brings its own."
+    )
     preview_text = models.CharField(
         max_length=255, blank=True, help_text="Liquid; what inboxes show beside the subject."
     )

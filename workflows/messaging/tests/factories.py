@@ -7,7 +7,7 @@ from factory.django import DjangoModelFactory
 from accounts.tests.factories import AccountFactory
 from workflows.crm.models import Channel
 from workflows.crm.tests.factories import ContactFactory
-from workflows.messaging.models import Connection, EmailTemplate, Media, Message, MessageStatus
+from workflows.messaging.models import Connection, EmailTemplate, Media, Message, MessageStatus, Secret
 
 
 class ConnectionFactory(DjangoModelFactory[Connection]):
@@ -30,6 +30,18 @@ class EmailTemplateFactory(DjangoModelFactory[EmailTemplate]):
 
     class Meta:
         model = EmailTemplate
+
+
+class SecretFactory(DjangoModelFactory[Secret]):
+    """A secret that cannot be decrypted; `create_secret` makes readable ones."""
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Secret {number}")
+    ciphertext = "none"
+    key_id = "none"
+
+    class Meta:
+        model = Secret
 
 
 class MediaFactory(DjangoModelFactory[Media]):
