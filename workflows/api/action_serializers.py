@@ -5,11 +5,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.serializers import StrictSerializer
+from accounts.api.serializers import AccountRelatedField, StrictSerializer
 from workflows.actions.base import Category
 from workflows.actions.registry import registry
 from workflows.api.config_schema import ActionConfigField, RetryRuleField
 from workflows.authoring.ordering import PlacedAction
+from workflows.crm.models import Contact
 from workflows.models import OnError
 
 
@@ -134,6 +135,30 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
     @extend_schema_field(BranchSerializer(many=True))
     def get_branches(self, item: PlacedAction) -> list[dict[str, Any]]:
         return []
+
+
+class Trial(StrictSerializer):
+    """A contact to try a step with."""
+
+    contact_id = AccountRelatedField(
+        queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),
+        code="contact_not_found",
+        help_text="A contact of the account.",
+    )
+
+
+class TrialResultSerializer(serializers.Serializer[Any]):
+    """How a step went that was tried."""
+
+    status = serializers.CharField(
+        help_text="`completed`, `failed`, `skipped`, `scheduled` (held back) or `waiting` (for a callback)."
+    )
+    result_data = serializers.DictField(source="result", help_text="What the step reports; a webhook's answer.")
+    execution_data = serializers.DictField(source="data", help_text="The rendered input, without secrets.")
+    error_class = serializers.CharField(help_text="Why it failed, else empty.")
+    error_message = serializers.CharField(help_text="What went wrong, else empty.")
+    scheduled_at = serializers.DateTimeField(allow_null=True, help_text="Until when it would be held back.")
+    duration_ms = serializers.IntegerField(help_text="How long the call took; 0 when none was made.")
 
 
 class WholeList(serializers.Serializer[Any]):

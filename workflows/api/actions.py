@@ -22,12 +22,16 @@ from workflows.api.action_serializers import (
     ActionSerializer,
     ActionUpdate,
     NewAction,
+    Trial,
+    TrialResultSerializer,
     WholeList,
 )
 from workflows.api.authoring import PartViewSet
 from workflows.authoring import chain
 from workflows.authoring.action_fields import ActionChanges
 from workflows.authoring.ordering import PlacedAction
+from workflows.engine import clock
+from workflows.engine.perform.trial import try_step
 from workflows.models import Action
 
 
@@ -121,6 +125,23 @@ class ActionViewSet(PartViewSet):
     def move(self, request: Request, **kwargs: Any) -> Response:
         """Move the action to a position of a list."""
         return self.answer(chain.move_action(**self.on_behalf(), action_id=self.action_id(), **self.validated()))
+
+    @extend_schema(request=Trial, responses=TrialResultSerializer)
+    @action(detail=True, methods=["post"], input_serializer_class=Trial)
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Run this one step for real, as it is configured now, and show the answer; nothing is recorded.
+
+        409 `not_testable` for a type that has no effect outside.
+        """
+        action_id = self.action_id()
+        result = try_step(
+            account_id=self.caller.account_id,
+            workflow_id=self.parent.id,
+            action_id=action_id,
+            contact_id=self.validated()["contact_id"].id,
+            now=clock.now(),
+        )
+        return Response(TrialResultSerializer(result).data)
 
     def items(self) -> Sequence[PlacedAction]:
         return chain.list_actions(account_id=self.caller.account_id, workflow_id=self.parent.id)

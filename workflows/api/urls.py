@@ -16,6 +16,7 @@ from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
 from workflows.api.action_types import ActionTypeViewSet
 from workflows.api.actions import ActionViewSet
+from workflows.api.connections import ConnectionViewSet
 from workflows.api.consents import ContactConsentViewSet
 from workflows.api.contacts import ContactViewSet
 from workflows.api.custom_fields import CustomFieldViewSet
@@ -31,6 +32,7 @@ from workflows.api.imports import ContactImportViewSet, ImportViewSet
 from workflows.api.media import MediaViewSet
 from workflows.api.messages import MessageViewSet
 from workflows.api.notes import ContactNoteViewSet
+from workflows.api.secrets import SecretViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
 from workflows.api.timeline import TimelineViewSet
@@ -85,6 +87,9 @@ router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
 router.register("email-templates", EmailTemplateViewSet, basename="email-template")
 router.register("media", MediaViewSet, basename="media")
 router.register("messages", MessageViewSet, basename="message")
+
+router.register("connections", ConnectionViewSet, basename="connection")
+router.register("secrets", SecretViewSet, basename="secret")
 
 urlpatterns = [
     *(url for each in routers for url in each.urls),

@@ -172,7 +172,9 @@ class WebhookCall(OutsideType):
             """Return the mappings with the full names of contact fields."""
             names = [item["to"].removeprefix(CONTACT) for item in mappings if item["to"].startswith(CONTACT)]
             custom_fields = definitions(account_id=self.account_id, names=names) if names else {}
-            checked, errors, seen = [], {}, set()
+            checked: list[dict[str, str]] = []
+            errors: dict[Any, Any] = {}
+            seen: set[str] = set()
             for index, item in enumerate(mappings):
                 target = item["to"]
                 if target.startswith(CONTACT):

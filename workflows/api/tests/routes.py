@@ -26,6 +26,7 @@ from workflows.messaging.tests.factories import (
     EmailTemplateFactory,
     MediaFactory,
     MessageFactory,
+    SecretFactory,
 )
 from workflows.models import Action, Workflow
 from workflows.tests.factories import (
@@ -84,6 +85,7 @@ def execution_id(account: Account) -> Any:
 
 SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "api-keys/{id}": lambda account: {"id": ApiKeyFactory(account=account).id},
+    "connections/{id}": lambda account: {"id": ConnectionFactory(account=account).id},
     "contacts/{contact_id}": lambda account: {"contact_id": ContactFactory(account=account).id},
     "contacts/{contact_id}/notes/{note_id}": contact_part("note_id", NoteFactory),
     "contacts/{contact_id}/tags/{tag_id}": contact_tag,
@@ -97,6 +99,7 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "media/{id}": lambda account: {"id": MediaFactory(account=account).id},
     "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
     "messages/{id}": lambda account: {"id": MessageFactory(account=account).id},
+    "secrets/{id}": lambda account: {"id": SecretFactory(account=account).id},
     "tags/{id}": lambda account: {"id": TagFactory(account=account).id},
     "tasks/{id}": lambda account: {"id": TaskFactory(contact=ContactFactory(account=account)).id},
     "teams/{id}": lambda account: {"id": TeamFactory(account=account).id},
@@ -122,6 +125,11 @@ REFERENCES: Mapping[str, Callable[[Account], Any]] = {
 
 BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = {
     ("post", "api-keys"): lambda account, ids: {"name": "Till", "role": "viewer"},
+    ("post", "connections"): lambda account, ids: {
+        "kind": "smtp",
+        "name": "Office",
+        "settings": {"host": "mail.example.com"},
+    },
     ("post", "contacts"): lambda account, ids: {"first_name": "Ada", "email": "ada@example.com"},
     ("post", "contacts/{contact_id}/consents"): lambda account, ids: {
         "channel": "email",
@@ -141,6 +149,9 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
         "connection_id": str(ConnectionFactory(account=account).id),
     },
     ("post", "members"): lambda account, ids: {"email": "ada@example.com", "role": "viewer"},
+    ("post", "secrets"): lambda account, ids: {"name": "Token", "value": "s3cret"},
+    ("put", "secrets/{id}"): lambda account, ids: {"value": "s3cret"},
+    ("patch", "secrets/{id}"): lambda account, ids: {"value": "s3cret"},
     ("post", "tags"): lambda account, ids: {"name": "VIP"},
     ("post", "teams"): lambda account, ids: {"name": "Sales"},
     ("post", "workflows"): lambda account, ids: {"name": "Welcome"},
@@ -153,6 +164,9 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
         "action_positions": {str(Action.objects.filter(workflow_id=ids["workflow_id"]).latest("id").id): 0}
     },
     ("post", "workflows/{workflow_id}/actions/{id}/move"): lambda account, ids: {"position": 0},
+    ("post", "workflows/{workflow_id}/actions/{id}/test"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id)
+    },
     ("post", "workflows/{workflow_id}/triggers"): lambda account, ids: {"trigger_type": "manual"},
     ("post", "workflows/{workflow_id}/execute"): lambda account, ids: {
         "contact_id": str(ContactFactory(account=account).id)

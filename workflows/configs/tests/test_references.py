@@ -8,6 +8,12 @@ from workflows.configs.base import StrictConfig, clean
 from workflows.configs.fields import ListField
 from workflows.configs.references import KINDS, ReferenceField, references_in
 from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
+from workflows.messaging.tests.factories import (
+    ConnectionFactory,
+    EmailTemplateFactory,
+    MediaFactory,
+    SecretFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +25,10 @@ def made(kind, account):
         "team": lambda: TeamFactory(account=account).id,
         "tag": lambda: TagFactory(account=account).id,
         "custom_field": lambda: CustomFieldFactory(account=account).id,
+        "template": lambda: EmailTemplateFactory(account=account).id,
+        "media": lambda: MediaFactory(account=account).id,
+        "secret": lambda: SecretFactory(account=account).id,
+        "connection": lambda: ConnectionFactory(account=account).id,
     }
     return makers[kind]()
 

@@ -1,0 +1,119 @@
+"""`/connections`: the account's ways out to mail servers and other providers."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.serializers import NoInput, StrictModelSerializer, StrictSerializer
+from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from accounts.models import Role
+from workflows.authoring import removing
+from workflows.engine import clock
+from workflows.messaging.models import Connection, ConnectionKind
+from workflows.messaging.services.connections import change_connection, create_connection, try_connection
+
+PASSWORD_LENGTH = 4096
+HIGHEST_PORT = 65535
+
+
+class SmtpSettings(StrictSerializer):
+    """Where a mail server is and how to sign in there."""
+
+    host = serializers.CharField(max_length=253, help_text="Its name or address; `postbox.test` is the local postbox.")
+    port = serializers.IntegerField(
+        min_value=1,
+        max_value=HIGHEST_PORT,
+        required=False,
+        help_text="1–65535; default: 587 with `starttls`, 465 with `tls`, 25 with `none`.",
+    )
+    security = serializers.ChoiceField(
+        choices=("starttls", "tls", "none"), required=False, help_text="How it is secured; default `starttls`."
+    )
+    username = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, help_text="Who signs in; empty: nobody does."
+    )
+
+
+class ConnectionSerializer(StrictModelSerializer):
+    """A way out to a provider. Its password is never shown."""
+
+    settings = SmtpSettings(read_only=True)
+    has_password = serializers.SerializerMethodField(help_text="Whether a password is kept for it.")
+
+    class Meta:
+        model = Connection
+        fields = (
+            "id",
+            "kind",
+            "name",
+            "settings",
+            "has_password",
+            "is_enabled",
+            "status",
+            "last_error",
+            "checked_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+    def get_has_password(self, connection: Connection) -> bool:
+        return connection.secret_id is not None
+
+
+class ConnectionChange(StrictSerializer):
+    """What can be changed of a connection; settings that are left out stay."""
+
+    name = serializers.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique.")
+    settings = SmtpSettings(help_text="Where and how to connect.")
+    password = serializers.CharField(
+        max_length=PASSWORD_LENGTH,
+        required=False,
+        allow_null=True,
+        trim_whitespace=False,
+        write_only=True,
+        help_text="Kept as a secret and never shown; null: none. Send it again when host, port or security change.",
+    )
+    is_enabled = serializers.BooleanField(required=False, help_text="Whether anything is sent through it.")
+
+
+class NewConnection(ConnectionChange):
+    """A connection to make."""
+
+    kind = serializers.ChoiceField(
+        choices=[kind.value for kind in ConnectionKind], help_text="What it connects with; cannot be changed later."
+    )
+
+
+class ConnectionViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Connections of the account, by name. Deleting one that a workflow names answers 409 `in_use`."""
+
+    queryset = Connection.objects.all()
+    serializer_class = ConnectionSerializer
+    input_serializer_classes = {"create": NewConnection, "partial_update": ConnectionChange}
+    read_role = Role.ADMIN
+    write_role = Role.ADMIN
+    search_fields = ("name",)
+    ordering_fields = ("name", "created_at", "updated_at")
+
+    def perform_create(self, data: dict[str, Any]) -> Connection:
+        return create_connection(**self.on_behalf(), **data)
+
+    def perform_update(self, connection: Connection, data: dict[str, Any]) -> Connection:
+        return change_connection(**self.on_behalf(), connection_id=connection.id, changes=data)
+
+    def perform_destroy(self, connection: Connection) -> None:
+        removing.delete_connection(**self.on_behalf(), connection_id=connection.id)
+
+    @extend_schema(request=NoInput, responses=ConnectionSerializer)
+    @action(detail=True, methods=["post"], input_serializer_class=NoInput)
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Connect and sign in for real, send nothing; the answer's `status` and `last_error` say how it went."""
+        connection = self.get_object()
+        self.validated()
+        tried = try_connection(account_id=self.caller.account_id, connection_id=connection.id, now=clock.now())
+        return self.answer(tried)
