@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import Concatenate, ParamSpec
 
 import structlog
@@ -30,8 +31,13 @@ View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 
 def unlisted(view: View[Parameters]) -> View[Parameters]:
-    """Keep answers out of caches, search engines and the `Referer` of what comes next."""
+    """Keep answers out of caches, search engines and the `Referer` of what comes next.
 
+    No CSRF check: nothing here goes by a cookie, and RFC 8058 has no token.
+    """
+
+    @csrf_exempt
+    @wraps(view)
     def answer(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response["Cache-Control"] = "no-store"
@@ -71,7 +77,6 @@ def clicked(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @unlisted
-@csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, since mail scanners follow every link; POST unsubscribes, be it by the button or by RFC 8058."""
