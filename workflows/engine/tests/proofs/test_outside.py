@@ -1,0 +1,227 @@
+"""Effects outside under fire: workers killed, the database stopped, replies dropped; nothing lost, nothing twice."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from accounts.actors import SYSTEM
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from workflows.crm.models import Contact, ContactTag
+from workflows.engine.enroll import enroll_many
+from workflows.engine.perform.settling import settle_many
+from workflows.engine.tests.proofs.installation import Installation, say, wait_until
+from workflows.messaging.postbox.testing import PostboxClient, postbox_in_process
+from workflows.messaging.services.smtp_connections import connect_smtp
+from workflows.models import ActionExecution, Workflow, WorkflowDispatch, WorkflowExecution
+from workflows.tests.factories import ActiveWorkflowFactory
+
+pytestmark = pytest.mark.proof
+
+CONTACTS = 3000
+KILLS = 100
+CRASHES = 5
+DROPPED = 0.05
+RESUMED_SECONDS = 30.0
+
+
+@pytest.fixture
+def postbox(tmp_path: Path) -> Iterator[PostboxClient]:
+    with postbox_in_process(tmp_path / "postbox") as client:
+        yield client
+
+
+def new_account(postbox: PostboxClient) -> Account:
+    account = AccountFactory()
+    connect_smtp(
+        account_id=account.id,
+        actor=SYSTEM,
+        name="Postbox",
+        host=postbox.address.host,
+        port=postbox.address.smtp,
+    )
+    return account
+
+
+def new_contacts(account: Account, count: int) -> list[UUID]:
+    contacts = [
+        Contact(account=account, first_name=f"C{number}", email=f"c{number}@example.com") for number in range(count)
+    ]
+    Contact.objects.bulk_create(contacts)
+    return [contact.id for contact in contacts]
+
+
+def mail() -> tuple[str, dict[str, Any]]:
+    return "send_email", {
+        "subject": "Welcome, {{ contact.first_name }}",
+        "from_name": "Ada",
+        "from_email": "ada@acme.example",
+        "body_text": "Hello {{ contact.first_name }}.",
+    }
+
+
+def hook(url: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "webhook_call", {"url": url, "method": "POST", "payload": {"name": "{{ contact.first_name }}"}, **more}
+
+
+def arrivals(postbox: PostboxClient) -> dict[str, dict[str, Any]]:
+    """Return what the postbox counted for each idempotency key; a mail's is the left part of its Message-ID."""
+    counted = postbox.keys(limit=100_000)
+    return {entry["key"].lstrip("<").partition("@")[0]: entry for entry in counted}
+
+
+def in_hand() -> bool:
+    """Say whether something is leased, of executions or of effects."""
+    return (
+        WorkflowDispatch.objects.exclude(lease_id=None).exists()
+        or WorkflowExecution.objects.exclude(lease_id=None).exists()
+    )
+
+
+def all_rest(workflow: Workflow, expected: int) -> bool:
+    executions = WorkflowExecution.objects.filter(workflow=workflow)
+    resting = executions.filter(status="completed") | executions.filter(pause_reason="outcome_unknown")
+    return resting.count() == expected
+
+
+def resumed(since: float) -> bool:
+    """Say whether no lease is left that somebody held at that time (monotonic seconds) and did not extend."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*) FROM (
+                SELECT lease_until FROM workflow_executions WHERE lease_id IS NOT NULL
+                UNION ALL SELECT lease_until FROM workflow_dispatches WHERE lease_id IS NOT NULL
+            ) leases WHERE lease_until < clock_timestamp() + make_interval(secs => 20 - %s)
+            """,
+            [time.monotonic() - since],
+        )
+        return bool(cursor.fetchone()[0] == 0)
+
+
+class TestCrashes:
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_lose_nothing_and_send_no_key_twice_as_new(
+        self, installation: Installation, postbox: PostboxClient, seed: int
+    ) -> None:
+        random.seed(seed)
+        for protocol in ("smtp", "http"):
+            postbox.add_rule("drop_reply", protocol=protocol, fraction=DROPPED, seed=seed)
+        account = new_account(postbox)
+        contact_ids = new_contacts(account, CONTACTS)
+        workflow: Workflow = ActiveWorkflowFactory(
+            account=account, chain=[("add_tag", {"tag_name": "Lead"}), mail(), hook(postbox.url("/hooks/proof"))]
+        )
+        installation.start_workers(2)
+        page = CONTACTS // KILLS
+        crashes = set(random.sample(range(KILLS), CRASHES))
+        hits = 0
+        for number in range(KILLS):
+            enroll_many(
+                account_id=account.id,
+                workflow_id=workflow.id,
+                contacts=contact_ids[number * page : (number + 1) * page],
+                source="command",
+                now=installation.clock.now(),
+            )
+            installation.clock.advance(5)
+            wait_until(in_hand, seconds=60)
+            time.sleep(random.uniform(0, 0.3))
+            hits += in_hand()
+            installation.kill_a_worker()
+            if number in crashes:
+                installation.crash_database()
+            time.sleep(random.uniform(0.2, 1.2))
+        last_blow = time.monotonic()
+        seconds = wait_until(lambda: not in_hand() or resumed(last_blow), seconds=RESUMED_SECONDS)
+        wait_until(lambda: all_rest(workflow, CONTACTS), seconds=300, meanwhile=lambda: installation.clock.advance(10))
+
+        executions = WorkflowExecution.objects.filter(workflow=workflow)
+        before = Counter(executions.values_list("status", "pause_reason"))
+        arrived = arrivals(postbox)
+        assert not [key for key in arrived.values() if key["new"] > 1]
+        logs = ActionExecution.objects.filter(workflow_id=workflow.id)
+        unknown = logs.filter(error_class="outcome_unknown", status="failed")
+        assert unknown.count() == before["paused", "outcome_unknown"]
+        keys = dict(WorkflowDispatch.objects.filter(status="unknown").values_list("log_id", "id"))
+        assert set(unknown.values_list("id", flat=True)) == set(keys)
+        say(
+            f"seed {seed}: {hits} of {KILLS} kills hit work in hand; nothing of it was left after {seconds:.1f} s; "
+            f"{dict(before)}; {sum(key['repeated'] for key in arrived.values())} repeated by key"
+        )
+
+        for outcome, were_sent in (("sent", True), ("not_sent", False)):
+            settle_many(
+                account_id=account.id,
+                actor=SYSTEM,
+                log_ids=[log_id for log_id, key in keys.items() if (str(key) in arrived) is were_sent],
+                outcome=outcome,
+                now=installation.clock.now(),
+            )
+        postbox.clear_rules()
+        wait_until(
+            lambda: executions.filter(status="completed").count() == CONTACTS,
+            seconds=120,
+            meanwhile=lambda: installation.clock.advance(10),
+        )
+        arrived = arrivals(postbox)
+        assert Counter((key["protocol"], key["new"]) for key in arrived.values()) == {
+            ("smtp", 1): CONTACTS,
+            ("http", 1): CONTACTS,
+        }
+        assert Counter(logs.values_list("visit", "action_key", "status")) == {
+            (visit, key, "completed"): CONTACTS for visit, key in enumerate(("add_tag", "send_email", "webhook_call"))
+        }
+        tags = Counter(ContactTag.objects.filter(contact_id__in=contact_ids).values_list("contact_id", flat=True))
+        assert Counter(tags.values()) == {1: CONTACTS}
+        assert not WorkflowDispatch.objects.filter(workflow_id=workflow.id).exists()
+
+
+class TestHosts:
+    def test_that_are_dead_or_slow_take_little_from_the_healthy(
+        self, installation: Installation, postbox: PostboxClient
+    ) -> None:
+        postbox.add_rule("accept", path="/hooks/healthy*", delay_ms=50)
+        postbox.add_rule("accept", path="/hooks/slow*", delay_ms=10_000)
+        installation.start_workers(2)
+        alone = self.rate(installation, postbox, {})
+        beside = self.rate(
+            installation,
+            postbox,
+            {
+                "dead": hook("http://127.0.0.1:9/hooks/dead"),
+                "slow": hook(f"http://localhost:{postbox.address.http}/hooks/slow"),
+            },
+        )
+        say(f"the healthy host: {alone:.0f}/s alone, {beside:.0f}/s beside a dead and a slow one: {beside / alone:.0%}")
+        assert beside >= 0.8 * alone
+
+    def rate(
+        self, installation: Installation, postbox: PostboxClient, others: dict[str, tuple[str, dict[str, Any]]]
+    ) -> float:
+        """Return the healthy host's calls per second while as many steps call the others."""
+        account = new_account(postbox)
+        contact_ids = new_contacts(account, 1500)
+        healthy: Workflow = ActiveWorkflowFactory(account=account, chain=[hook(postbox.url("/hooks/healthy"))])
+        rest = [ActiveWorkflowFactory(account=account, chain=[step]) for step in others.values()]
+        for start in range(0, len(contact_ids), 100):
+            for workflow in (*rest, healthy):
+                enroll_many(
+                    account_id=account.id,
+                    workflow_id=workflow.id,
+                    contacts=contact_ids[start : start + 100],
+                    source="command",
+                    now=installation.clock.now(),
+                )
+        executions = WorkflowExecution.objects.filter(workflow=healthy)
+        wait_until(lambda: executions.filter(status="completed").count() > 100, seconds=60)
+        begun, at = executions.filter(status="completed").count(), time.monotonic()
+        wait_until(lambda: executions.filter(status="completed").count() == len(contact_ids), seconds=120)
+        return (len(contact_ids) - begun) / (time.monotonic() - at)
