@@ -31,6 +31,7 @@ from workflows.models import (
 REENTRY_KEY = "inside"
 REENTRY_CONSTRAINT = "execution_reentry_once"
 UNFINISHED = (ActionExecutionStatus.PENDING, ActionExecutionStatus.SCHEDULED, ActionExecutionStatus.WAITING)
+LONGEST_DURATION_MS = 2**31 - 1
 AUDITED_FIELDS = ("status", "completion_reason", "current_action_id")
 
 
@@ -42,16 +43,15 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
 
     409 `invalid_transition` when it has ended already, 404 when the account has no such execution.
     """
-    execution = _lock(account_id, execution_id)
+    execution = lock_execution(account_id, execution_id)
     if execution.status in ENDED_STATUSES:
         raise Conflict(
             "invalid_transition", f"The execution is {execution.status}; only one that has not ended can be cancelled."
         )
-    before = _facts(execution)
+    before = audited_facts(execution)
     drop_dispatches([execution.id])
-    if execution.waiting_log_id:
-        _skip_wait(execution, execution.waiting_log_id, now)
-    _save(
+    close_open_step(execution, now, reason="cancelled")
+    save(
         execution,
         status=ExecutionStatus.CANCELLED,
         completion_reason=CompletionReason.CANCELLED_BY_USER,
@@ -64,7 +64,7 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
         reentry_key=None,
         updated_at=now,
     )
-    _audit(execution, actor, "execution.cancelled", before)
+    record_operation(execution, actor, "execution.cancelled", before)
     return execution
 
 
@@ -77,45 +77,55 @@ def retry(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime) 
     active, `already_enrolled` when the contact is inside again and the workflow's re-entry setting forbids a second
     time; 404 when the account has no such execution.
     """
-    workflow_id = _workflow_of(account_id, execution_id)
+    workflow_id = workflow_of(account_id, execution_id)
     share_workflow(workflow_id)
-    execution = _lock(account_id, execution_id)
+    execution = lock_execution(account_id, execution_id)
     if not _can_be_retried(execution):
-        raise Conflict(
-            "invalid_transition", f"The execution is {execution.status}; only one that failed can be retried."
-        )
+        raise Conflict("invalid_transition", _why_not_retried(execution))
+    workflow = require_active_workflow(account_id, workflow_id)
+    require_contact(execution)
+    before = audited_facts(execution)
+    go_on(execution, workflow, now, window_visits=0, visit_window_started_at=None)
+    record_operation(execution, actor, "execution.retried", before)
+    return execution
+
+
+def require_active_workflow(account_id: UUID, workflow_id: UUID) -> Workflow:
+    """Return the workflow; 409 `workflow_not_active` unless its executions may go on."""
     workflow = Workflow.objects.for_account(account_id).get(id=workflow_id)
     if workflow.status != WorkflowStatus.ACTIVE or workflow.deleted_at:
         state = "deleted" if workflow.deleted_at else workflow.status
         raise Conflict("workflow_not_active", f"The workflow is {state}; only executions of active ones go on.")
-    _require_contact(execution)
+    return workflow
+
+
+def go_on(execution: WorkflowExecution, workflow: Workflow, now: datetime, **fields: object) -> None:
+    """Make a locked execution due now, whether it failed or rests, and write `fields` with it.
+
+    409 `already_enrolled` when it failed, the contact is inside again and the workflow forbids a second time.
+    """
     is_exclusive = workflow.reentry != Reentry.MULTIPLE
     if is_exclusive and execution.status == ExecutionStatus.FAILED and _is_inside_again(execution):
         raise already_enrolled()
-    before = _facts(execution)
+    going_on: dict[str, object] = {
+        "status": ExecutionStatus.ACTIVE,
+        "pause_reason": "",
+        "completion_reason": "",
+        "error_message": "",
+        "completed_at": None,
+        "due_at": now,
+        "lost_leases": 0,
+        "reentry_key": REENTRY_KEY if is_exclusive else None,
+        "updated_at": now,
+    }
     try:
         with transaction.atomic():
-            _save(
-                execution,
-                status=ExecutionStatus.ACTIVE,
-                pause_reason="",
-                completion_reason="",
-                error_message="",
-                completed_at=None,
-                due_at=now,
-                lost_leases=0,
-                visit_window_started_at=None,
-                window_visits=0,
-                reentry_key=REENTRY_KEY if is_exclusive else None,
-                updated_at=now,
-            )
+            save(execution, **going_on, **fields)
     except IntegrityError as error:
         if REENTRY_CONSTRAINT not in str(error):
             raise
         raise already_enrolled() from error
-    _audit(execution, actor, "execution.retried", before)
     wake(Tick.ADVANCE)
-    return execution
 
 
 def _can_be_retried(execution: WorkflowExecution) -> bool:
@@ -124,7 +134,13 @@ def _can_be_retried(execution: WorkflowExecution) -> bool:
     return execution.current_action_id is not None and (has_failed or lacks_access)
 
 
-def _workflow_of(account_id: UUID, execution_id: UUID) -> UUID:
+def _why_not_retried(execution: WorkflowExecution) -> str:
+    if execution.pause_reason == PauseReason.OUTCOME_UNKNOWN:
+        return "Nobody knows whether the step had its effect; settle it as `sent` or `not_sent` instead."
+    return f"The execution is {execution.status}; only one that failed can be retried."
+
+
+def workflow_of(account_id: UUID, execution_id: UUID) -> UUID:
     executions = WorkflowExecution.objects.for_account(account_id).filter(id=execution_id)
     workflow_id = executions.values_list("workflow_id", flat=True).first()
     if workflow_id is None:
@@ -132,14 +148,14 @@ def _workflow_of(account_id: UUID, execution_id: UUID) -> UUID:
     return workflow_id
 
 
-def _lock(account_id: UUID, execution_id: UUID) -> WorkflowExecution:
+def lock_execution(account_id: UUID, execution_id: UUID) -> WorkflowExecution:
     execution = WorkflowExecution.objects.for_account(account_id).select_for_update().filter(id=execution_id).first()
     if execution is None:
         raise Missing
     return execution
 
 
-def _require_contact(execution: WorkflowExecution) -> None:
+def require_contact(execution: WorkflowExecution) -> None:
     """Keep the contact from being deleted until this transaction ends; 409 when it is gone already."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT deleted_at FROM crm_contact WHERE id = %s FOR SHARE", [execution.contact_id])
@@ -167,19 +183,24 @@ def already_enrolled() -> Conflict:
     )
 
 
-def _skip_wait(execution: WorkflowExecution, log_id: UUID, now: datetime) -> None:
-    row = ActionExecution.objects.for_account(execution.account_id).get(id=log_id)
-    if row.status not in UNFINISHED:
-        return
-    ActionExecution.objects.for_account(execution.account_id).filter(id=row.id).update(
+def close_open_step(execution: WorkflowExecution, now: datetime, *, reason: str) -> bool:
+    """Log the wait or the call to come in which the execution stands as skipped; False when it stands in none."""
+    if execution.waiting_log_id is None:
+        return False
+    logs = ActionExecution.objects.for_account(execution.account_id)
+    row = logs.filter(id=execution.waiting_log_id, status__in=UNFINISHED).first()
+    if row is None:
+        return False
+    logs.filter(id=row.id).update(
         status=ActionExecutionStatus.SKIPPED,
         completed_at=now,
-        duration_ms=max(0, int((now - (row.started_at or now)).total_seconds() * 1000)),
-        result_data={**row.result_data, "reason": "cancelled"},
+        duration_ms=min(LONGEST_DURATION_MS, max(0, int((now - (row.started_at or now)).total_seconds() * 1000))),
+        result_data={**row.result_data, "reason": reason},
     )
+    return True
 
 
-def _save(execution: WorkflowExecution, **fields: object) -> None:
+def save(execution: WorkflowExecution, **fields: object) -> None:
     """Write the fields and take the lease away, so that a batch in flight leaves this execution out."""
     fields |= {"lease_id": None, "lease_until": None}
     WorkflowExecution.objects.for_account(execution.account_id).filter(id=execution.id).update(**fields)
@@ -187,12 +208,12 @@ def _save(execution: WorkflowExecution, **fields: object) -> None:
         setattr(execution, name, value)
 
 
-def _facts(execution: WorkflowExecution) -> dict[str, object]:
+def audited_facts(execution: WorkflowExecution) -> dict[str, object]:
     facts = {name: getattr(execution, name) for name in AUDITED_FIELDS}
     return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
 
 
-def _audit(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object]) -> None:
+def record_operation(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object]) -> None:
     audit.record(
         account_id=execution.account_id,
         actor=actor,
@@ -200,5 +221,5 @@ def _audit(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[s
         object_type="execution",
         object_id=execution.id,
         before=before,
-        after=_facts(execution),
+        after=audited_facts(execution),
     )
