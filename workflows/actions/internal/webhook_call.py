@@ -58,6 +58,7 @@ logger = structlog.get_logger(__name__)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 URL_LENGTH = 2048
 HEADER_LENGTH = 2048
+HOST_LENGTH = 255
 PAYLOAD_BYTES = 1024 * 1024
 MAXIMUM_MAPPINGS = 20
 OWN_RESULTS = ("status_code", "duration_ms", "body", "contact")
@@ -228,7 +229,7 @@ class WebhookCall(OutsideType):
     def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done:
         body = None if payload["body"] is None else payload["body"].encode()
         credentials = Credentials.of(payload)
-        headers = {**payload["headers"], **credentials.headers}
+        headers = credentials.added_to(payload["headers"])
         try:
             headers |= signature_headers(
                 secrets=[credentials.signing.reveal()], message_id=str(key), at=timezone.now(), body=body or b""
@@ -250,7 +251,7 @@ class WebhookCall(OutsideType):
         except outbound.NotSent as error:
             error_class = ErrorClass(error.error_class)
             raise (Retryable if error_class in REPEATED else Permanent)(error_class, error.message) from error
-        return done(payload, answer, AnswerBody(answer, credentials.secrets, list(credentials.headers.values())))
+        return done(payload, answer, AnswerBody(answer, credentials.texts()))
 
     def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
         """Write what the answers hold for contacts; a value that does not fit its field is left out."""
@@ -315,4 +316,4 @@ def request_of(step: Step, steps: StepBatch, signing_id: str) -> Request:
         "response_mapping": config.get("response_mapping", []),
     }
     shown = {"method": config["method"], "url": url, "headers": sorted(headers), "payload_bytes": len(body or b"")}
-    return Request(call, host=target.authority, data=shown)
+    return Request(call, host=target.authority[:HOST_LENGTH], data=shown)

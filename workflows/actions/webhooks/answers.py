@@ -1,6 +1,6 @@
 """What the answer to a webhook means, and what is kept of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from http.client import responses
 from typing import Any
@@ -12,7 +12,7 @@ from workflows.actions.outcomes import Done
 from workflows.actions.outside import ErrorClass, Permanent, Retryable
 from workflows.messaging.outbound import Answer, parse
 from workflows.messaging.retry_after import parse_retry_after
-from workflows.messaging.secrets import MASK, SecretText
+from workflows.messaging.secrets import MASK
 from workflows.templating import DEPTH_LIMIT
 
 CONTACT = "contact."
@@ -26,9 +26,9 @@ LONGEST_POSITION = 6
 class AnswerBody:
     """The body of an answer as it may be kept: secrets that the receiver sent back are dots."""
 
-    def __init__(self, answer: Answer, hidden: Iterable[SecretText], credentials: Collection[str]) -> None:
+    def __init__(self, answer: Answer, hidden: Collection[str]) -> None:
         self._text = answer.body.decode("utf-8", "replace").replace("\0", "")
-        for text in sorted({*(secret.reveal() for secret in hidden), *credentials}, key=len, reverse=True):
+        for text in sorted(hidden, key=len, reverse=True):
             if len(text) >= SHORTEST_MASKED:
                 self._text = self._text.replace(text, MASK).replace(orjson.dumps(text).decode()[1:-1], MASK)
         try:

@@ -108,6 +108,16 @@ class Credentials:
         self.headers = headers
         self.secrets = secrets
 
+    def added_to(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers with those that authenticate, which replace others of the same name."""
+        names = {name.lower() for name in self.headers}
+        return {name: value for name, value in headers.items() if name.lower() not in names} | dict(self.headers)
+
+    def texts(self) -> set[str]:
+        """Return everything that must not be kept of an answer that repeats it."""
+        sent = {part for value in self.headers.values() for part in (value, value.rpartition(" ")[2])}
+        return sent | {secret.reveal() for secret in self.secrets}
+
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> "Credentials":
         auth_type, auth = payload["auth_type"], payload["auth"]
