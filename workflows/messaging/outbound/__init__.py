@@ -13,6 +13,7 @@ from workflows.messaging.outbound.client import OWN_HEADERS, Answer, Client
 from workflows.messaging.outbound.deadline import Deadline
 from workflows.messaging.outbound.errors import NotSent, OutboundError, SentUnknown
 from workflows.messaging.outbound.urls import Target, parse
+from workflows.messaging.postbox import POSTBOX_HOST, Address
 
 __all__ = [
     "OWN_HEADERS",
@@ -40,16 +41,28 @@ def request(
     max_response_bytes: int = 256 * 1024,
     max_redirects: int = 3,
 ) -> Answer:
-    """Make one request with the installation's client; see `Client.request`."""
+    """Make one request with the installation's client; see `Client.request`.
+
+    `http://postbox.test/…` is the postbox of this installation, if there is one, on whatever port it runs today.
+    """
     return _own_client().request(
         method,
-        url,
+        _at_the_postbox(url),
         headers=headers,
         body=body,
         timeout_seconds=timeout_seconds,
         max_response_bytes=max_response_bytes,
         max_redirects=max_redirects,
     )
+
+
+def _at_the_postbox(url: str) -> str:
+    if not settings.POSTBOX_ENABLED or not url.startswith(f"http://{POSTBOX_HOST}/"):
+        return url
+    postbox = Address.of(settings.DATA_DIR)
+    if postbox is None:
+        raise NotSent("network", "The postbox has not been started.")
+    return postbox.url + url.removeprefix(f"http://{POSTBOX_HOST}")
 
 
 def checked_target(url: str) -> Target:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+POSTBOX_HOST = "postbox.test"
+"""Stands for the postbox of this installation, on whatever port it runs; `.test` is never a real name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

@@ -13,10 +13,7 @@ from django.conf import settings
 
 from workflows.messaging.models import Connection
 from workflows.messaging.outbound import NotSent
-from workflows.messaging.postbox import Address
-
-POSTBOX_HOST = "postbox.test"
-"""Stands for the postbox of this installation, on whatever port it runs; `.test` is never a real name."""
+from workflows.messaging.postbox import POSTBOX_HOST, Address
 
 
 @dataclass(frozen=True, slots=True)
