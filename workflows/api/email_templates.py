@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from workflows.authoring import removing
 from workflows.engine import clock
 from workflows.messaging.mailboxes import is_mailable
 from workflows.messaging.models import EmailTemplate
-from workflows.messaging.services.templates import change_template, create_template, delete_template
+from workflows.messaging.services.templates import change_template, create_template
 from workflows.messaging.services.trying import preview_template, send_test
 
 
@@ -103,7 +104,10 @@ class SendTestSerializer(serializers.Serializer[Any]):
 
 
 class EmailTemplateViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
-    """E-mail templates, by name. Changing one changes the mails that are sent from then on."""
+    """E-mail templates, by name. Changing one changes the mails that are sent from then on.
+
+    Deleting one that a workflow names answers 409 `in_use`.
+    """
 
     queryset = EmailTemplate.objects.all()
     serializer_class = EmailTemplateSerializer
@@ -119,7 +123,7 @@ class EmailTemplateViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, D
         return change_template(**self.on_behalf(), template_id=template.id, **data)
 
     def perform_destroy(self, template: EmailTemplate) -> None:
-        delete_template(**self.on_behalf(), template_id=template.id)
+        removing.delete_template(**self.on_behalf(), template_id=template.id)
 
     @extend_schema(responses={200: PreviewSerializer})
     @action(detail=True, methods=["post"])

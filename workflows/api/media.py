@@ -20,10 +20,11 @@ from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin
 from accounts.problems import Missing
 from workflows.api.uploads import UploadParser
+from workflows.authoring import removing
 from workflows.messaging.models import Media
 from workflows.messaging.services.attachments import MAXIMUM_BYTES
 from workflows.messaging.services.file_types import KNOWN
-from workflows.messaging.services.media import delete_media, take_in
+from workflows.messaging.services.media import take_in
 
 TOO_LARGE = f"The file is larger than {MAXIMUM_BYTES // 1024**2} MB; link to it instead."
 
@@ -67,7 +68,10 @@ class MediaInput(StrictSerializer):
 
 
 class MediaViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountViewSet):
-    """Files that messages carry, newest first; their type is judged by their content."""
+    """Files that messages carry, newest first; their type is judged by their content.
+
+    Deleting one that a workflow names answers 409 `in_use`.
+    """
 
     queryset = Media.objects.all()
     serializer_class = MediaSerializer
@@ -87,7 +91,7 @@ class MediaViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountV
         return take_in(**self.on_behalf(), file=data["file"], name=data["file"].name)
 
     def perform_destroy(self, media: Media) -> None:
-        delete_media(**self.on_behalf(), media_id=media.id)
+        removing.delete_media(**self.on_behalf(), media_id=media.id)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, renderer_classes=[OrjsonRenderer, AnyFileRenderer], filter_backends=[], pagination_class=None)

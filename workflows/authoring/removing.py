@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 from accounts.actors import Actor
 from accounts.problems import Conflict
 from workflows.messaging import secrets
-from workflows.messaging.services import connections
+from workflows.messaging.services import connections, media, templates
 from workflows.models import Action, WorkflowVersion
 
 NAMES_SHOWN = 5
@@ -27,6 +27,20 @@ def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) ->
     """Forget a connection; Conflict (`in_use`) while a workflow names it."""
     require_unused(account_id=account_id, object_id=connection_id, thing="connection")
     connections.delete_connection(account_id=account_id, actor=actor, connection_id=connection_id)
+
+
+@transaction.atomic
+def delete_template(*, account_id: UUID, actor: Actor, template_id: UUID) -> None:
+    """Forget an e-mail template; Conflict (`in_use`) while a workflow names it."""
+    require_unused(account_id=account_id, object_id=template_id, thing="e-mail template")
+    templates.delete_template(account_id=account_id, actor=actor, template_id=template_id)
+
+
+@transaction.atomic
+def delete_media(*, account_id: UUID, actor: Actor, media_id: UUID) -> None:
+    """Forget a file; Conflict (`in_use`) while a workflow names it."""
+    require_unused(account_id=account_id, object_id=media_id, thing="file")
+    media.delete_media(account_id=account_id, actor=actor, media_id=media_id)
 
 
 def require_unused(*, account_id: UUID, object_id: UUID, thing: str) -> None:

@@ -47,13 +47,6 @@ class AccountEmailBackend(BaseEmailBackend):
                     if not (is_reused and has_left(error)):
                         raise
 
-    def check(self) -> None:
-        """Connect and sign in; NotSent says why that failed."""
-        deadline = Deadline.after(self.seconds)
-        with pool.session(self.server, deadline) as session:
-            session.deadline = deadline
-            session.noop()
-
 
 def has_left(error: NotSent) -> bool:
     """Tell whether a resting session was ended by the server; a new one may do."""
