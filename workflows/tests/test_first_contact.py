@@ -174,8 +174,9 @@ def manage(running: Installation, *arguments: str) -> str:
         env=environment | {"DATA_DIR": str(running.data_dir)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
