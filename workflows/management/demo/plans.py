@@ -8,6 +8,7 @@ from uuid import UUID
 from accounts.actors import Actor
 from workflows.authoring.chain import add_action
 from workflows.authoring.workflows import create_workflow
+from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.models import Workflow
 
 
@@ -19,8 +20,11 @@ class Step:
     config: Mapping[str, Any]
     name: str = ""
     on_error: str = "stop"
+    uses_template: bool = False
+    """Whether the demo's e-mail template is its `template_id`."""
 
 
+NEWSLETTER_OFFER = "Newsletter offer"
 NEW_LEAD_WELCOME = "New lead welcome"
 DORMANT_CUSTOMER_REVIEW = "Dormant customer review"
 OFFICE_HOURS = {
@@ -82,26 +86,60 @@ WORKFLOWS: Mapping[str, tuple[str, Sequence[Step]]] = {
             Step("end_workflow", {"reason": "Reviewed"}),
         ),
     ),
+    NEWSLETTER_OFFER: (
+        "Mails an offer to readers of the newsletter and tells another system; both arrive in the postbox.",
+        (
+            Step(
+                "send_email",
+                {
+                    "subject": "A month of reporting for {{ contact.first_name | default: 'you' }}",
+                    "from_name": "Followthrough Demo",
+                    "from_email": "offers@followthrough.test",
+                    "utm": {"source": "newsletter", "medium": "email", "campaign": "reporting"},
+                },
+                "Mail the offer",
+                uses_template=True,
+            ),
+            Step(
+                "webhook_call",
+                {
+                    "url": f"http://{POSTBOX_HOST}/hooks/offers",
+                    "method": "POST",
+                    "payload": {
+                        "email": "{{ contact.email }}",
+                        "name": "{{ contact.name }}",
+                        "message_id": "{{ steps.send_email.message_id }}",
+                    },
+                    "store_response": True,
+                },
+                "Tell the billing system",
+            ),
+            Step("wait_time", {"duration": 2, "unit": "days"}, "Wait two days"),
+            Step("add_tag", {"tag_name": "Offer sent"}, "Mark as informed"),
+        ),
+    ),
 }
 
 
-def add_workflows(*, account_id: UUID, actor: Actor) -> list[Workflow]:
-    """Make the demo workflows that are missing, as drafts, and return the new ones."""
+def add_workflows(*, account_id: UUID, actor: Actor, owner_id: UUID, template_id: UUID) -> list[Workflow]:
+    """Make the demo workflows that are missing, as drafts of one owner, and return the new ones."""
     names = Workflow.objects.for_account(account_id).present().values_list("name", flat=True)
     missing = WORKFLOWS.keys() - set(names)
-    return [_build(account_id, actor, name) for name in WORKFLOWS if name in missing]
+    return [_build(account_id, actor, owner_id, template_id, name) for name in WORKFLOWS if name in missing]
 
 
-def _build(account_id: UUID, actor: Actor, name: str) -> Workflow:
+def _build(account_id: UUID, actor: Actor, owner_id: UUID, template_id: UUID, name: str) -> Workflow:
     description, steps = WORKFLOWS[name]
-    workflow = create_workflow(account_id=account_id, actor=actor, name=name, description=description)
+    workflow = create_workflow(
+        account_id=account_id, actor=actor, name=name, description=description, owner_id=owner_id
+    )
     for step in steps:
         add_action(
             account_id=account_id,
             actor=actor,
             workflow_id=workflow.id,
             action_type=step.action_type,
-            action_config=step.config,
+            action_config={**step.config, "template_id": str(template_id)} if step.uses_template else step.config,
             name=step.name,
             on_error=step.on_error,
         )

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.models import Account, Membership, Role, Team, User
-from accounts.services.accounts import create_account, update_account
+from accounts.services.accounts import MAXIMUM_LIMIT, create_account, update_account
 from accounts.services.members import add_member
 from accounts.services.teams import create_team
 from workflows.authoring.publishing import activate_workflow
@@ -18,6 +18,7 @@ from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.enroll import enroll_many
 from workflows.management.demo import plans, records
+from workflows.management.demo.outside import add_template, connect_postbox
 from workflows.models import Workflow
 
 ACCOUNT_NAME = "Followthrough Demo"
@@ -56,15 +57,22 @@ def seed_demo(*, actor: Actor) -> Seeded:
     account = find_demo()
     is_new = account is None
     if account is None:
-        account, _ = create_account(actor=actor, name=ACCOUNT_NAME, owner_email=EMAIL, password=PASSWORD)
+        account, _ = create_account(
+            actor=actor, name=ACCOUNT_NAME, owner_email=EMAIL, password=PASSWORD, rate_limit=MAXIMUM_LIMIT
+        )
         update_account(account_id=account.id, actor=actor, changes={"timezone": "Europe/Berlin", "currency": "EUR"})
     User.objects.filter(email=EMAIL).update(is_staff=True, is_superuser=True, name="Demo Owner")
     owners = add_colleagues(account, actor)
     records.add_fields(account_id=account.id, actor=actor)
     contact_ids = records.add_people(account_id=account.id, actor=actor, owners=owners, now=now)
-    for workflow in plans.add_workflows(account_id=account.id, actor=actor):
-        if workflow.name == plans.NEW_LEAD_WELCOME:
+    connect_postbox(account_id=account.id, actor=actor)
+    template_id = add_template(account_id=account.id, actor=actor)
+    owner_id = User.objects.get(email=EMAIL).id
+    made = plans.add_workflows(account_id=account.id, actor=actor, owner_id=owner_id, template_id=template_id)
+    for workflow in made:
+        if workflow.name != plans.DORMANT_CUSTOMER_REVIEW:
             activate_workflow(account_id=account.id, actor=actor, workflow_id=workflow.id)
+        if workflow.name == plans.NEW_LEAD_WELCOME:
             lead_through(workflow, contact_ids, now)
     return Seeded(account, is_new)
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import Account, AuditEntry, Membership, Role, Team, User
 from workflows.crm.models import Consent, Contact, ContactIdentity, CustomField, Event, FieldType, Note, Task
 from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
+from workflows.messaging.models import Connection, EmailTemplate
 from workflows.models import ActionExecution, Workflow, WorkflowExecution
 from workflows.tests.factories import ExecutionFactory
 
@@ -27,6 +28,8 @@ TABLES = (
     Consent,
     WorkflowExecution,
     AuditEntry,
+    Connection,
+    EmailTemplate,
 )
 
 
@@ -77,12 +80,31 @@ class TestSeedDemo:
 
     def test_has_a_workflow_with_contacts_at_several_stages(self, demo):
         states = dict(Workflow.objects.for_account(demo).values_list("name", "status"))
-        assert states == {"New lead welcome": "active", "Dormant customer review": "draft"}
+        assert states == {
+            "New lead welcome": "active",
+            "Dormant customer review": "draft",
+            "Newsletter offer": "active",
+        }
         runs = WorkflowExecution.objects.for_account(demo)
         assert runs.count() == 200
         assert set(runs.values_list("status", flat=True)) == {"completed", "waiting", "failed"}
         assert runs.filter(status="waiting").values("current_action_id").distinct().count() == 2
         assert runs.filter(due_at__isnull=False, lease_id__isnull=False).count() == 0
+
+    def test_connects_it_with_the_postbox(self, demo):
+        connection = Connection.objects.for_account(demo).get()
+        assert (connection.kind, connection.settings["host"]) == ("smtp", "postbox.test")
+        offer = Workflow.objects.for_account(demo).get(name="Newsletter offer")
+        assert offer.owner.email == EMAIL
+        assert list(offer.actions.order_by("id").values_list("action_type", flat=True)) == [
+            "send_email",
+            "webhook_call",
+            "wait_time",
+            "add_tag",
+        ]
+        mail = offer.actions.get(action_type="send_email")
+        template = EmailTemplate.objects.for_account(demo).get()
+        assert mail.action_config["template_id"] == str(template.id)
 
     def test_leaves_failures_to_look_at(self, demo):
         failed = ActionExecution.objects.for_account(demo).filter(status="failed")
@@ -100,7 +122,7 @@ class TestSeedDemo:
         before = sizes()
         assert seed("--if-missing") == demo
         assert sizes() == before
-        assert Workflow.objects.for_account(demo).count() == 1
+        assert Workflow.objects.for_account(demo).count() == 2
 
     def test_puts_back_what_is_missing(self, demo):
         Workflow.objects.for_account(demo).filter(name="Dormant customer review").delete()
