@@ -19,6 +19,7 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.ledger import Ledger
 from workflows.engine.outcomes import Turn
 from workflows.engine.runs import Run, load_survivors
+from workflows.engine.wake import TASK_NAMESPACE, Tick
 from workflows.models import CompletionReason, ExecutionStatus
 
 GROUP_SIZE = 32
@@ -105,14 +106,15 @@ def revive_jobs() -> None:
         cursor.execute(
             """
             WITH stuck AS MATERIALIZED (
-                SELECT job.id, job.queueing_lock, job.args
+                SELECT job.id, job.queueing_lock, job.args, job.task_name,
+                       row_number() OVER (PARTITION BY COALESCE(job.queueing_lock, job.id::text) ORDER BY job.id) AS number
                 FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
                 WHERE job.status = 'doing'
                       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))
             ), needless AS (
                 DELETE FROM procrastinate_jobs job USING stuck
                 WHERE job.id = stuck.id AND (
-                    stuck.args = '{}' OR EXISTS (
+                    stuck.args = '{}' OR stuck.task_name = %s OR stuck.number > 1 OR EXISTS (
                         SELECT FROM procrastinate_jobs other
                         WHERE other.queueing_lock = stuck.queueing_lock AND other.status = 'todo'
                     )
@@ -122,5 +124,5 @@ def revive_jobs() -> None:
             SELECT procrastinate_retry_job_v2(stuck.id, now(), NULL, NULL, NULL)
             FROM stuck WHERE stuck.id NOT IN (SELECT id FROM needless)
             """,
-            [STALLED_SECONDS],
+            [STALLED_SECONDS, f"{TASK_NAMESPACE}.{Tick.PERFORM}"],
         )

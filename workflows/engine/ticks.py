@@ -69,9 +69,9 @@ def recover_tick() -> None:
     """Take over what dead workers held."""
     with once(_recovering) as is_first:
         if is_first:
-            revive_jobs()
             recover(is_stopping=is_stopping)
             recover_dispatches(is_stopping=is_stopping)
+            revive_jobs()
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.TELL_OWNERS}", queue=CHORES_QUEUE)

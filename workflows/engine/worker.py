@@ -35,7 +35,7 @@ def work() -> None:
     try:
         asyncio.run(keep_lanes_open())
     finally:
-        end_lanes(seconds=GRACE_SECONDS)
+        end_lanes(seconds=stopping.seconds_left(GRACE_SECONDS))
         pulse.end()
 
 

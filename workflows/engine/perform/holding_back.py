@@ -1,4 +1,4 @@
-"""Rows for a host whose circuit is open: held until it may be tried, page by page, without preparing them."""
+"""Rows for a host that is down or has had enough: held until it may be tried, page by page, without preparing them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,8 @@ from workflows.crm import arrays
 from workflows.messaging.breaker import Circuit
 
 PAGE_SIZE = 500
+CIRCUIT_OPEN = "circuit_open"
+RATE_LIMITED = "rate_limited"
 
 CHOOSE = """
 SELECT id, execution_id FROM workflow_dispatches
@@ -27,7 +29,7 @@ WITH standing AS MATERIALIZED (
     UPDATE workflow_dispatches dispatch SET status = 'scheduled' FROM held WHERE dispatch.id = held.id
 ), logs AS (
     UPDATE workflow_action_executions log
-    SET status = 'scheduled', scheduled_at = %(until)s, result_data = '{"reason": "circuit_open"}'
+    SET status = 'scheduled', scheduled_at = %(until)s, result_data = jsonb_build_object('reason', %(reason)s)
     FROM held WHERE log.id = held.log_id
 )
 UPDATE workflow_executions execution SET status = 'waiting', due_at = %(until)s
@@ -35,7 +37,7 @@ FROM held WHERE execution.id = held.execution_id
 """
 
 
-def hold_back(lane: str, circuit: Circuit, *, until: datetime) -> int:
+def hold_back(lane: str, circuit: Circuit, *, until: datetime, reason: str) -> int:
     """Hold a page of the circuit's ready rows until then, and return their number; what somebody works on is left."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CHOOSE, [lane, circuit.account_id, circuit.host, PAGE_SIZE])
@@ -46,6 +48,7 @@ def hold_back(lane: str, circuit: Circuit, *, until: datetime) -> int:
                 "keys": arrays.ids([key for key, _ in chosen]),
                 "executions": arrays.ids([execution_id for _, execution_id in chosen]),
                 "until": until,
+                "reason": reason,
             },
         )
         return cursor.rowcount

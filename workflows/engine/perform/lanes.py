@@ -8,7 +8,7 @@ by one statement. A call that hangs holds up nothing but its own place.
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,13 +18,14 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
+from workflows.actions.outside import ErrorClass, Retryable
 from workflows.engine import clock
 from workflows.engine.failures import is_nobodys_fault, is_passing
 from workflows.engine.perform.calls import Call, Finished
 from workflows.engine.perform.claiming import UNKNOWN_HOST, LaneClaim, claim_lost, claim_rows, due_circuits
 from workflows.engine.perform.finishing import outcome_of, record_with_breaker, write_back
-from workflows.engine.perform.holding_back import hold_back
-from workflows.engine.perform.preparing import prepare
+from workflows.engine.perform.holding_back import CIRCUIT_OPEN, RATE_LIMITED, hold_back
+from workflows.engine.perform.preparing import Doors, prepare
 from workflows.engine.perform.recovering import abandon
 from workflows.engine.perform.rows import extend, release
 from workflows.engine.perform.starting import start
@@ -39,6 +40,8 @@ WRITE_BACK_AT = 50
 CLAIM_SIZE = 64
 LEAST_UNKNOWN = 8
 SHORT_PAUSE = timedelta(seconds=5)
+PAUSE_AFTER_REFUSAL = timedelta(seconds=60)
+LONGEST_PAUSE_AFTER_REFUSAL = timedelta(hours=1)
 LOST_ONCE = range(1, 2)
 LOST_MORE_OFTEN = range(2, 32768)
 LOST_ONCE_SIZE = 8
@@ -72,6 +75,7 @@ class LaneRunner:
         self._extended_at = time.monotonic()
         self._looked_for_lost_at = 0.0
         self._unknown_size = CLAIM_SIZE
+        self._slowed: dict[Circuit, datetime] = {}
         self.may_be_more = True
         """Whether something may be ready that was not claimed for want of room, or not looked for."""
 
@@ -135,7 +139,9 @@ class LaneRunner:
             raise
         self.may_be_more = True
         opened = record_with_breaker(page)
-        self.drop([call for call in self.prepared() if call.circuit in opened])
+        self.slow_down(page)
+        closed = opened | self._slowed.keys()
+        self.drop([call for call in self.prepared() if call.circuit in closed])
 
     def write_page(self, page: Sequence[Finished]) -> None:
         """Write a page back; one that fails is halved down to the outcome at fault, which is left to recovery."""
@@ -209,15 +215,34 @@ class LaneRunner:
         room = self.room()
         circuits = {circuit: room.left(circuit) for circuit in due_circuits(self.lane, now)}
         hosts = [circuit for circuit, left in circuits.items() if circuit.host and left >= self.caps.per_host / 2]
-        admitted = admissions(hosts, now=now)
+        doors = self.doors(hosts, now)
         limits = {circuit: min(left, self._unknown_size) for circuit, left in circuits.items() if not circuit.host}
-        for circuit, admission in admitted.items():
+        for circuit, (admission, reason) in doors.items():
             limits[circuit] = circuits[circuit] if admission.limit is None else min(circuits[circuit], admission.limit)
             if admission.retry_at is not None and admission.retry_at - now > SHORT_PAUSE:
-                repeated(partial(hold_back, self.lane, circuit, until=admission.retry_at))
+                repeated(partial(hold_back, self.lane, circuit, until=admission.retry_at, reason=reason))
         claim = claim_rows(self.lane, limits=limits, size=CLAIM_SIZE, now=now)
         self.may_be_more |= len(claim) > 0
-        self.prepare(claim, admitted)
+        self.prepare(claim, doors | self.slowed_doors())
+
+    def doors(self, circuits: Sequence[Circuit], now: datetime) -> dict[Circuit, tuple[Admission, str]]:
+        """Say what each host admits: nothing while it has had enough, else what its circuit breaker says."""
+        self._slowed = {circuit: until for circuit, until in self._slowed.items() if until > now}
+        slowed = self.slowed_doors()
+        asked = admissions([circuit for circuit in circuits if circuit not in slowed], now=now)
+        return {circuit: slowed.get(circuit) or (asked[circuit], CIRCUIT_OPEN) for circuit in circuits}
+
+    def slowed_doors(self) -> dict[Circuit, tuple[Admission, str]]:
+        return {circuit: (Admission(0, until), RATE_LIMITED) for circuit, until in self._slowed.items()}
+
+    def slow_down(self, page: Sequence[Finished]) -> None:
+        """Let a host that refused a call as one too many be left alone by all steps for a while."""
+        now = clock.now()
+        for each in page:
+            failure = each.outcome
+            if isinstance(failure, Retryable) and failure.error_class is ErrorClass.RATE_LIMITED:
+                until = now + min(failure.retry_after or PAUSE_AFTER_REFUSAL, LONGEST_PAUSE_AFTER_REFUSAL)
+                self._slowed[each.call.circuit] = max(until, self._slowed.get(each.call.circuit, until))
 
     def claim_lost(self, now: datetime) -> None:
         """Take rows whose workers died, few at a time and none of them twice: one of them may be the cause."""
@@ -231,11 +256,11 @@ class LaneRunner:
                     return
         self._looked_for_lost_at = time.monotonic()
 
-    def prepare(self, claim: LaneClaim, admitted: Mapping[Circuit, Admission]) -> None:
+    def prepare(self, claim: LaneClaim, doors: Doors) -> None:
         if not len(claim):
             return
         try:
-            page = repeated(lambda: prepare(claim, admitted=admitted, has_room=self.room().take))
+            page = repeated(lambda: prepare(claim, doors=doors, has_room=self.room().take))
         except Exception:
             self._to_release += [(row.key, claim.lease_id) for row in claim.rows]
             raise

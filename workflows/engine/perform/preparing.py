@@ -21,6 +21,7 @@ from workflows.engine.locks import share_workflows
 from workflows.engine.outcomes import texts_of
 from workflows.engine.perform.calls import Call
 from workflows.engine.perform.claiming import LaneClaim
+from workflows.engine.perform.holding_back import CIRCUIT_OPEN
 from workflows.engine.perform.rows import Dispatched, delete_rows, lock_leased, write_rows
 from workflows.engine.perform.turns import LaneLedger, LaneTurn, step_batch
 from workflows.engine.plans import PlanStep
@@ -30,10 +31,11 @@ from workflows.engine.wake import Tick, wake
 from workflows.messaging.breaker import Admission, Circuit, admissions
 from workflows.models import CompletionReason, DispatchStatus, ExecutionStatus
 
-CIRCUIT_OPEN = "circuit_open"
 HOST_LENGTH = 255
 
 Pair = tuple[Run, Dispatched]
+Doors = Mapping[Circuit, tuple[Admission, str]]
+"""What is known of hosts: how many calls may be made now, and the reason why not more."""
 Room = Callable[[Circuit], bool]
 """Takes one of the places that are left for calls to a host; says whether there was one."""
 
@@ -78,12 +80,12 @@ def prepared_texts(prepared: Prepared) -> Texts:
     return texts_of(prepared)
 
 
-def prepare(claim: LaneClaim, *, admitted: Mapping[Circuit, Admission], has_room: Room) -> PreparedPage:
+def prepare(claim: LaneClaim, *, doors: Doors, has_room: Room) -> PreparedPage:
     """Prepare what is still ours of a claim and still stands at its step.
 
     Skipped, failed and held steps are written at once. Calls to a host that is crowded go back to be claimed when there
-    is room; those to a host whose circuit is open are held until it may be tried. `admitted` says what was asked of the
-    breaker already.
+    is room; those to a host that admits none are held until it may be tried. `doors` says what is known already; for
+    other hosts the breaker is asked.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -95,7 +97,7 @@ def prepare(claim: LaneClaim, *, admitted: Mapping[Circuit, Admission], has_room
         runs = {run.id: run for run in load_runs([row.execution_id for row in claim.rows])}
         keys = [row.key for row in claim.rows]
         rows = lock_leased(keys, [claim.lease_id] * len(keys), DispatchStatus.CLAIMED)
-        work = Preparing(facts, now, admitted, has_room)
+        work = Preparing(facts, now, doors, has_room)
         work.sort_out(rows, runs)
         work.prepare_all()
         work.write()
@@ -105,10 +107,10 @@ def prepare(claim: LaneClaim, *, admitted: Mapping[Circuit, Admission], has_room
 class Preparing:
     """One transaction's work."""
 
-    def __init__(self, facts: Facts, now: datetime, admitted: Mapping[Circuit, Admission], has_room: Room) -> None:
+    def __init__(self, facts: Facts, now: datetime, doors: Doors, has_room: Room) -> None:
         self.facts = facts
         self.now = now
-        self.admitted = dict(admitted)
+        self.doors = dict(doors)
         self.has_room = has_room
         self.page = PreparedPage()
         self.ledger = LaneLedger()
@@ -184,25 +186,27 @@ class Preparing:
     def admit(self) -> None:
         """Ask the breaker for hosts not asked for yet, and give every request its place, its time or its way back."""
         circuits = {Circuit(run.account_id, request.host) for _, run, _, request, _ in self.requests}
-        self.admitted |= admissions(circuits - self.admitted.keys(), now=self.now)
-        places = {circuit: self.admitted[circuit].limit for circuit in circuits}
+        asked = admissions(circuits - self.doors.keys(), now=self.now)
+        self.doors |= {circuit: (admission, CIRCUIT_OPEN) for circuit, admission in asked.items()}
+        places = {circuit: self.doors[circuit][0].limit for circuit in circuits}
         for step, run, row, request, text in self.requests:
             circuit = Circuit(run.account_id, request.host)
             row.host = request.host
-            self.changed_rows.append(row)
             left = places[circuit]
             if left == 0:
-                self.changed_rows.pop()
-                until = self.admitted[circuit].retry_at or self.now
-                self.hold(LaneTurn(step, self.ledger, self.now), run, row, until, CIRCUIT_OPEN)
-            elif not self.has_room(circuit):
+                admission, reason = self.doors[circuit]
+                until = admission.retry_at or self.now
+                self.hold(LaneTurn(step, self.ledger, self.now), run, row, until, reason)
+                continue
+            self.changed_rows.append(row)
+            if not self.has_room(circuit):
                 self.page.crowded.add(circuit)
                 row.leave(DispatchStatus.READY)
-            else:
-                if left is not None:
-                    places[circuit] = left - 1
-                row.request = text.result
-                self.page.calls.append(call_of(step, run, row, request, text))
+                continue
+            if left is not None:
+                places[circuit] = left - 1
+            row.request = text.result
+            self.page.calls.append(call_of(step, run, row, request, text))
 
     def write(self) -> None:
         write_rows(self.changed_rows)

@@ -87,6 +87,21 @@ class TestReviveJobs:
 
         assert queued() == []
 
+    def test_removes_lanes_since_the_pulse_queues_them_as_well(self) -> None:
+        self.begun(Tick.PERFORM, lane="http")
+
+        revive_jobs()
+
+        assert queued() == []
+
+    def test_queues_once_what_two_workers_had_begun(self) -> None:
+        self.begun(Tick.SETTLE_WORKFLOW, workflow_id="a")
+        self.begun(Tick.SETTLE_WORKFLOW, workflow_id="a")
+
+        revive_jobs()
+
+        assert [job.status for job in ProcrastinateJob.objects.all()] == ["todo"]
+
     def test_removes_what_is_queued_again_already(self) -> None:
         self.begun(Tick.SETTLE_WORKFLOW, workflow_id="a")
         wake(Tick.SETTLE_WORKFLOW, workflow_id="a")

@@ -145,3 +145,33 @@ class TestAccounts:
         runner.turn()
 
         assert WorkflowDispatch.objects.get(execution=small).status == "sending"
+
+
+@pytest.mark.django_db
+class TestRefusals:
+    def test_slow_all_steps_for_that_host(
+        self, outside: Outside, virtual_clock: VirtualClock, runner: LaneRunner, later: Later
+    ) -> None:
+        def call(payload: Mapping[str, Any], key: UUID) -> Done:
+            raise Retryable(ErrorClass.RATE_LIMITED, "429", retry_after=timedelta(minutes=5))
+
+        outside.call = call
+        workflow = ActiveWorkflowFactory(chain=[("call_out", {"host": "busy.example"})])
+        for _ in range(60):
+            enrolled(workflow, virtual_clock)
+        advance_all()
+        perform_due("http")
+
+        held = ActionExecution.objects.filter(status="scheduled", retry_count=0)
+        assert held.count() == 60
+        assert len(outside.calls) == runner.caps.per_host
+        untried = held.filter(attempts=[])
+        assert set(untried.values_list("scheduled_at", "result_data__reason")) == {
+            (START + timedelta(minutes=5), "rate_limited")
+        }
+
+        outside.call = lambda payload, key: Done()
+        virtual_clock.advance(minutes=6)
+        advance_all()
+        perform_due("http")
+        assert ActionExecution.objects.filter(status="completed").count() == 60
