@@ -1,0 +1,160 @@
+import pytest
+
+from accounts.models import AuditEntry
+from workflows.messaging.models import Connection, Secret
+from workflows.messaging.secrets import reveal_secrets
+from workflows.tests.factories import ActionFactory, WorkflowFactory
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/connections"
+BODY = {
+    "kind": "smtp",
+    "name": "Office",
+    "settings": {"host": "mail.acme.example", "username": "ada"},
+    "password": "open sesame",
+}
+
+
+def password_of(connection_id):
+    connection = Connection.objects.get(id=connection_id)
+    (text,) = reveal_secrets(account_id=connection.account_id, secret_ids=[connection.secret_id]).values()
+    return text.reveal()
+
+
+@pytest.fixture
+def connection(admin_api):
+    response = admin_api.post(URL, BODY)
+    assert response.status_code == 201, response.content
+    return response.json()
+
+
+class TestConnections:
+    def test_show_everything_but_the_password(self, admin_api, connection):
+        assert connection["settings"] == {
+            "host": "mail.acme.example",
+            "port": 587,
+            "security": "starttls",
+            "username": "ada",
+        }
+        assert (connection["has_password"], connection["status"]) == (True, "untested")
+        assert password_of(connection["id"]) == "open sesame"
+        for response in (admin_api.get(URL), admin_api.get(f"{URL}/{connection['id']}")):
+            assert "sesame" not in response.content.decode()
+
+    @pytest.mark.parametrize(
+        ("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)], ids=["starttls", "tls", "none"]
+    )
+    def test_have_the_usual_port(self, admin_api, security, port):
+        body = {**BODY, "settings": {"host": "mail.acme.example", "security": security}}
+        assert admin_api.post(URL, body).json()["settings"]["port"] == port
+
+    @pytest.mark.parametrize(
+        ("change", "code", "attr"),
+        [
+            ({"kind": "pigeon"}, "invalid_choice", "kind"),
+            ({"name": ""}, "blank", "name"),
+            ({"name": "x" * 81}, "max_length", "name"),
+            ({"settings": {}}, "required", "settings.host"),
+            ({"settings": {"host": "a.example", "hots": "x"}}, "unknown_field", "settings.hots"),
+            ({"settings": {"host": "10.0.0.1"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "169.254.169.254"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "[::1]"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "a b"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "a.example/x"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "ada@a.example"}}, "invalid", "settings.host"),
+            ({"settings": {"host": "a.example", "port": 0}}, "min_value", "settings.port"),
+            ({"settings": {"host": "a.example", "port": 65536}}, "max_value", "settings.port"),
+            ({"settings": {"host": "a.example", "security": "ssl"}}, "invalid_choice", "settings.security"),
+            ({"password": "x" * 4097}, "max_length", "password"),
+        ],
+    )
+    def test_are_refused(self, admin_api, account, change, code, attr):
+        response = admin_api.post(URL, {**BODY, **change})
+        assert response.status_code == 400
+        assert [(error["code"], error["attr"]) for error in response.json()["errors"]] == [(code, attr)]
+        assert not Connection.objects.filter(account=account).exists()
+        assert not Secret.objects.filter(account=account).exists()
+
+    def test_have_a_name_once(self, admin_api, account, connection):
+        response = admin_api.post(URL, BODY)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "name_taken")
+        assert Secret.objects.filter(account=account).count() == 1
+
+    def test_keep_what_is_not_sent(self, admin_api, connection):
+        response = admin_api.patch(f"{URL}/{connection['id']}", {"settings": {"username": "bob"}, "name": "Shop"})
+        assert response.status_code == 200
+        assert response.json()["settings"] == {**connection["settings"], "username": "bob"}
+        assert (response.json()["name"], password_of(connection["id"])) == ("Shop", "open sesame")
+
+    def test_change_and_forget_their_password(self, admin_api, account, connection):
+        admin_api.patch(f"{URL}/{connection['id']}", {"password": "abracadabra"})
+        assert password_of(connection["id"]) == "abracadabra"
+        assert admin_api.patch(f"{URL}/{connection['id']}", {"password": None}).json()["has_password"] is False
+        assert not Secret.objects.filter(account=account).exists()
+
+    def test_lead_elsewhere_only_with_the_password_sent_again(self, admin_api, connection):
+        change = {"settings": {"host": "mail.evil.example"}}
+        response = admin_api.patch(f"{URL}/{connection['id']}", change)
+        assert response.status_code == 400
+        assert [(error["code"], error["attr"]) for error in response.json()["errors"]] == [("required", "password")]
+        assert Connection.objects.get(id=connection["id"]).settings["host"] == "mail.acme.example"
+        again = admin_api.patch(f"{URL}/{connection['id']}", {**change, "password": "other"})
+        assert again.json()["settings"]["host"] == "mail.evil.example"
+
+    def test_take_their_password_with_them(self, admin_api, account, connection):
+        assert admin_api.delete(f"{URL}/{connection['id']}").status_code == 204
+        assert not Connection.objects.filter(account=account).exists()
+        assert not Secret.objects.filter(account=account).exists()
+
+    def test_stay_while_a_workflow_names_them(self, admin_api, account, connection):
+        ActionFactory(
+            workflow=WorkflowFactory(account=account),
+            action_type="send_email",
+            action_config={"connection_id": connection["id"]},
+        )
+        response = admin_api.delete(f"{URL}/{connection['id']}")
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "in_use")
+        assert Connection.objects.filter(id=connection["id"]).exists()
+
+    def test_are_audited_without_the_password(self, admin_api, account, connection):
+        admin_api.patch(f"{URL}/{connection['id']}", {"password": "abracadabra", "name": "Shop"})
+        admin_api.delete(f"{URL}/{connection['id']}")
+        entries = AuditEntry.objects.filter(account=account, object_type="connection").order_by("id")
+        assert [entry.verb for entry in entries] == ["connection.created", "connection.updated", "connection.deleted"]
+        assert not any(word in str(entry.after) + str(entry.before) for entry in entries for word in ("sesame", "abra"))
+
+    @pytest.mark.parametrize("role", ["api", "viewer_api"])
+    def test_are_for_admins(self, request, role, connection):
+        client = request.getfixturevalue(role)
+        assert client.get(URL).status_code == 403
+        assert client.post(URL, {**BODY, "name": "B"}).status_code == 403
+        assert client.patch(f"{URL}/{connection['id']}", {"name": "B"}).status_code == 403
+        assert client.post(f"{URL}/{connection['id']}/test", {}).status_code == 403
+
+
+class TestTrying:
+    @pytest.fixture
+    def local(self, admin_api, postbox):
+        settings = {"host": "127.0.0.1", "port": postbox.address.smtp, "security": "none", "username": "ada"}
+        return admin_api.post(URL, {**BODY, "settings": settings}).json()
+
+    def test_connects_and_sends_nothing(self, admin_api, postbox, local):
+        response = admin_api.post(f"{URL}/{local['id']}/test", {})
+        assert response.status_code == 200
+        assert (response.json()["status"], response.json()["last_error"]) == ("working", "")
+        assert response.json()["checked_at"] is not None
+        assert postbox.mails() == []
+
+    def test_notes_why_it_failed(self, admin_api, postbox, local):
+        postbox.add_rule("status", stage="auth", status=535)
+        answer = admin_api.post(f"{URL}/{local['id']}/test", {}).json()
+        assert answer["status"] == "failing"
+        assert "535" in answer["last_error"]
+        assert "sesame" not in str(answer)
+        assert admin_api.get(f"{URL}/{local['id']}").json() == answer
+
+    def test_notes_that_nobody_listens(self, admin_api):
+        settings = {"host": "127.0.0.1", "port": 9, "security": "none"}
+        made = admin_api.post(URL, {**BODY, "settings": settings}).json()
+        answer = admin_api.post(f"{URL}/{made['id']}/test", {}).json()
+        assert (answer["status"], bool(answer["last_error"])) == ("failing", True)
