@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.message import sanitize_address
 
+from workflows.messaging.mailboxes import bare
 from workflows.messaging.outbound import Deadline, NotSent
 from workflows.messaging.providers.smtp.pool import pool
 from workflows.messaging.providers.smtp.replies import Refused
@@ -34,9 +34,7 @@ class AccountEmailBackend(BaseEmailBackend):
     def deliver(self, message: EmailMessage) -> Delivery:
         """Hand over one mail; see `Session.deliver` for what it raises."""
         deadline = Deadline.after(self.seconds)
-        sender, *recipients = (
-            envelope_address(address) for address in (message.from_email, *dict.fromkeys(message.recipients()))
-        )
+        sender, *recipients = map(bare, (message.from_email, *dict.fromkeys(message.recipients())))
         content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django has it
         while True:
             with pool.session(self.server, deadline) as session:
@@ -51,8 +49,3 @@ class AccountEmailBackend(BaseEmailBackend):
 def has_left(error: NotSent) -> bool:
     """Tell whether a resting session was ended by the server; a new one may do."""
     return error.code == CLOSING if isinstance(error, Refused) else error.error_class == "network"
-
-
-def envelope_address(address: str) -> str:
-    """Return the bare ASCII form; smtplib takes `name <address>` apart."""
-    return str(sanitize_address(address, "utf-8"))

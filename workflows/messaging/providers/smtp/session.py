@@ -139,7 +139,6 @@ class Session(smtplib.SMTP):
             self.close()
             raise failure(error) from error
         try:
-            self.send(END_OF_MAIL)
             code, text = self.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self.close()
@@ -168,11 +167,11 @@ class Session(smtplib.SMTP):
         return refused
 
     def _transmit(self, content: bytes) -> None:
-        """Send everything but the final dot: as long as that is missing, no server may accept the mail."""
+        """Send the mail. When this raises, the final dot is still here, and no server may accept the mail without."""
         self.putcmd("data")
         self._expect("data", *self.getreply(), GO_ON)
         stuffed = content.replace(b"\r\n.", b"\r\n..")
-        self.send(b"." + stuffed if stuffed.startswith(b".") else stuffed)
+        self.send((b"." if stuffed.startswith(b".") else b"") + stuffed + END_OF_MAIL)
 
     def _expect(self, stage: str, code: int, text: bytes, wanted: int) -> None:
         """Raise NotSent for another reply than wanted, leaving the session ready for the next mail if it can be."""
