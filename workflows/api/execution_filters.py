@@ -35,3 +35,8 @@ class LogFilter(PeriodFilter):
     class Meta:
         model = ActionExecution
         fields: list[str] = []
+
+
+class ActionExecutionFilter(LogFilter):
+    workflow_id = django_filters.UUIDFilter(label="Only steps of this workflow.")
+    error_class = django_filters.CharFilter(label="Only failures of this class, e.g. `outcome_unknown`.")

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from accounts.api.serializers import AccountRelatedField, StrictModelSerializer, StrictSerializer
 from workflows.crm.models import Contact
+from workflows.engine.perform.settling import Settlement
 from workflows.models import (
     ActionExecution,
     ActionExecutionStatus,
@@ -14,6 +15,8 @@ from workflows.models import (
     PauseReason,
     WorkflowExecution,
 )
+
+MAXIMUM_SETTLED = 1000
 
 
 class EmptyAsNullMixin:
@@ -122,3 +125,46 @@ class EnrollmentSerializer(StrictSerializer):
     data = serializers.DictField(  # type: ignore[assignment]  # the contract's name; hides what nobody reads here
         default=dict, help_text="What the steps' templates see as `trigger.*`: an object, empty unless given."
     )
+
+
+class ExecutionMove(StrictSerializer):
+    """Where an execution is to go on."""
+
+    action_id = serializers.UUIDField(help_text="A step of the version that the execution runs.")
+
+
+class Settling(StrictSerializer):
+    """What somebody knows of an effect whose outcome is unknown."""
+
+    outcome = serializers.ChoiceField(
+        choices=[each.value for each in Settlement],
+        help_text="`sent`: it happened, the contact goes on; `not_sent`: it did not, it is sent again by the same key.",
+    )
+
+
+class BulkSettling(Settling):
+    """The same for many steps."""
+
+    ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        allow_empty=False,
+        max_length=MAXIMUM_SETTLED,
+        help_text=f"Ids of action executions, 1–{MAXIMUM_SETTLED}.",
+    )
+
+
+class SettlingVerdict(StrictSerializer):
+    """What became of one of them."""
+
+    id = serializers.UUIDField()
+    verdict = serializers.ChoiceField(
+        choices=["settled", "not_unknown", "not_found"],
+        help_text="`not_unknown`: its outcome is known, or somebody settled it before.",
+    )
+
+
+class SettlingVerdicts(StrictSerializer):
+    """What became of each, in the order of the request, each id once."""
+
+    items = SettlingVerdict(many=True)
+    settled = serializers.IntegerField(help_text="How many were settled.")

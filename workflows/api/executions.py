@@ -1,4 +1,4 @@
-"""Contacts on their way through workflows: enroll, look, cancel, retry."""
+"""Contacts on their way through workflows: enroll, look, cancel, retry, skip a step, move."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +13,14 @@ from accounts.api.pagination import CursorItemsPagination
 from accounts.api.serializers import NoInput
 from accounts.api.views import AccountViewSet, ListMixin, RetrieveMixin
 from workflows.api.execution_filters import ExecutionFilter, LogFilter
-from workflows.api.execution_serializers import EnrollmentSerializer, ExecutionSerializer, LogSerializer
+from workflows.api.execution_serializers import (
+    EnrollmentSerializer,
+    ExecutionMove,
+    ExecutionSerializer,
+    LogSerializer,
+)
 from workflows.crm.models import Contact
-from workflows.engine import clock, enroll, operations
+from workflows.engine import clock, enroll, operations, steering
 from workflows.engine.progress import with_progress
 from workflows.models import ActionExecution, Workflow, WorkflowExecution
 
@@ -49,19 +54,34 @@ class ExecutionViewSet(RetrieveMixin, ExecutionList):
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Go on from the step that failed, with its count of tries reset.
 
-        409 `invalid_transition` unless it failed, `already_enrolled` when a newer execution of the contact is inside,
+        Ends a pause for refused credentials in the same way. 409 `invalid_transition` unless it failed or paused so (an
+        unknown outcome is settled instead), `already_enrolled` when a newer execution of the contact is inside,
         `workflow_not_active` while its workflow is not active.
         """
         return self.operate(operations.retry)
 
+    @extend_schema(request=NoInput, responses=ExecutionSerializer)
+    @action(detail=True, methods=["post"], url_path="skip-step", input_serializer_class=NoInput)
+    def skip_step(self, request: Request, **kwargs: Any) -> Response:
+        """Leave the step at which it stands behind, logged as `skipped`, and go on with the next.
+
+        409 `invalid_transition` when it was completed or cancelled, else as for a retry.
+        """
+        return self.operate(steering.skip_step)
+
+    @extend_schema(request=ExecutionMove, responses=ExecutionSerializer)
+    @action(detail=True, methods=["post"], input_serializer_class=ExecutionMove)
+    def move(self, request: Request, **kwargs: Any) -> Response:
+        """Go on at another step of its version.
+
+        400 `action_not_found` when its version has no such step; 409 as for skipping.
+        """
+        return self.operate(steering.move)
+
     def operate(self, operation: Callable[..., WorkflowExecution]) -> Response:
-        self.validated()
-        execution = operation(
-            account_id=self.caller.account_id,
-            actor=self.caller.actor,
-            execution_id=self.find(self.queryset.all(), self.kwargs["id"]).id,
-            now=clock.now(),
-        )
+        execution_id = self.find(self.queryset.all(), self.kwargs["id"]).id
+        data = self.validated()
+        execution = operation(**self.on_behalf(), execution_id=execution_id, now=clock.now(), **data)
         return self.answer(with_progress([execution])[0])
 
 

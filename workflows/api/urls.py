@@ -14,6 +14,7 @@ from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
 from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
+from workflows.api.action_executions import ActionExecutionViewSet
 from workflows.api.action_types import ActionTypeViewSet
 from workflows.api.actions import ActionViewSet
 from workflows.api.connections import ConnectionViewSet
@@ -32,6 +33,7 @@ from workflows.api.imports import ContactImportViewSet, ImportViewSet
 from workflows.api.media import MediaViewSet
 from workflows.api.messages import MessageViewSet
 from workflows.api.notes import ContactNoteViewSet
+from workflows.api.notifications import NotificationViewSet
 from workflows.api.secrets import SecretViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
@@ -69,6 +71,9 @@ router.register("trigger-types", TriggerTypeViewSet, basename="trigger-type")
 router.register("executions", ExecutionViewSet, basename="execution")
 execution_parts = below("executions", "execution")
 execution_parts.register("logs", LogViewSet, basename="execution-log")
+
+router.register("action-executions", ActionExecutionViewSet, basename="action-execution")
+router.register("notifications", NotificationViewSet, basename="notification")
 
 router.register("contacts/import", ContactImportViewSet, basename="contact-import")
 router.register("contacts", ContactViewSet, basename="contact")

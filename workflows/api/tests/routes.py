@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import URLPattern, reverse
 from rest_framework import serializers
 
-from accounts.models import Account
+from accounts.models import Account, Membership, Role
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
 from workflows.api.urls import urlpatterns
 from workflows.crm.tests.factories import (
@@ -18,6 +18,7 @@ from workflows.crm.tests.factories import (
     CustomFieldFactory,
     ImportFactory,
     NoteFactory,
+    NotificationFactory,
     TagFactory,
     TaskFactory,
 )
@@ -28,7 +29,7 @@ from workflows.messaging.tests.factories import (
     MessageFactory,
     SecretFactory,
 )
-from workflows.models import Action, Workflow
+from workflows.models import Action, ActionExecution, Workflow, WorkflowExecution
 from workflows.tests.factories import (
     ActionFactory,
     ActiveWorkflowFactory,
@@ -79,11 +80,23 @@ def trigger(account: Account) -> Ids:
     return {"workflow_id": made.workflow_id, "id": made.id}
 
 
+def notification(account: Account) -> Ids:
+    """Return a notification of the account's owner, who makes the tests' requests."""
+    owner = Membership.objects.filter(account=account, role=Role.OWNER).first()
+    recipient = {"recipient": owner.user} if owner else {}
+    return {"id": NotificationFactory(account=account, **recipient).id}
+
+
+def action_execution_id(account: Account) -> Any:
+    return ActionExecution.objects.get(workflow_execution_id=execution_id(account)).id
+
+
 def execution_id(account: Account) -> Any:
     return ExecutionFactory(workflow=ActiveWorkflowFactory(account=account), failed=True).id
 
 
 SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
+    "action-executions/{id}": lambda account: {"id": action_execution_id(account)},
     "api-keys/{id}": lambda account: {"id": ApiKeyFactory(account=account).id},
     "connections/{id}": lambda account: {"id": ConnectionFactory(account=account).id},
     "contacts/{contact_id}": lambda account: {"contact_id": ContactFactory(account=account).id},
@@ -99,6 +112,7 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "media/{id}": lambda account: {"id": MediaFactory(account=account).id},
     "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
     "messages/{id}": lambda account: {"id": MessageFactory(account=account).id},
+    "notifications/{id}": notification,
     "secrets/{id}": lambda account: {"id": SecretFactory(account=account).id},
     "tags/{id}": lambda account: {"id": TagFactory(account=account).id},
     "tasks/{id}": lambda account: {"id": TaskFactory(contact=ContactFactory(account=account)).id},
@@ -111,6 +125,7 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
 """How to make the objects that a path names, by the path up to its last parameter."""
 
 REFERENCES: Mapping[str, Callable[[Account], Any]] = {
+    "action_id": lambda account: action(account)["id"],
     "action_positions": lambda account: action(account)["id"],
     "assignee_id": lambda account: MembershipFactory(account=account).user_id,
     "branch_id": lambda account: uuid.uuid4(),  # no account has branches in this version
@@ -124,6 +139,11 @@ REFERENCES: Mapping[str, Callable[[Account], Any]] = {
 """How to make what a field of a body refers to, by the name of the field."""
 
 BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = {
+    ("post", "action-executions/settle"): lambda account, ids: {
+        "ids": [str(action_execution_id(account))],
+        "outcome": "sent",
+    },
+    ("post", "action-executions/{id}/settle"): lambda account, ids: {"outcome": "sent"},
     ("post", "api-keys"): lambda account, ids: {"name": "Till", "role": "viewer"},
     ("post", "connections"): lambda account, ids: {
         "kind": "smtp",
@@ -147,6 +167,9 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
     ("post", "email-templates/{id}/send-test"): lambda account, ids: {
         "to": "ada@example.com",
         "connection_id": str(ConnectionFactory(account=account).id),
+    },
+    ("post", "executions/{id}/move"): lambda account, ids: {
+        "action_id": str(WorkflowExecution.objects.get(id=ids["id"]).current_action_id)
     },
     ("post", "members"): lambda account, ids: {"email": "ada@example.com", "role": "viewer"},
     ("post", "secrets"): lambda account, ids: {"name": "Token", "value": "s3cret"},
@@ -211,7 +234,9 @@ def to_route(pattern: URLPattern) -> Route:
 
 
 def is_reference(name: str, field: serializers.Field) -> bool:
-    """Tell whether a field of a body takes the id of another object."""
+    """Tell whether a field of a body takes the id of another object, without which the whole is refused."""
+    if name == "ids":  # each gets a verdict of its own
+        return False
     if isinstance(field, serializers.ListField):
         return is_reference(name, field.child)
     return isinstance(field, serializers.UUIDField | serializers.RelatedField) or name == "action_positions"

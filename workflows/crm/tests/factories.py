@@ -7,7 +7,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from accounts.tests.factories import AccountFactory
+from accounts.tests.factories import AccountFactory, MembershipFactory
 from workflows.crm.folding import fold
 from workflows.crm.models import (
     Channel,
@@ -22,6 +22,7 @@ from workflows.crm.models import (
     IdentityKind,
     Import,
     Note,
+    Notification,
     Tag,
     Task,
 )
@@ -84,6 +85,19 @@ class NoteFactory(DjangoModelFactory[Note]):
 
     class Meta:
         model = Note
+
+
+class NotificationFactory(DjangoModelFactory[Notification]):
+    """An unread notification of a new member of the account."""
+
+    account = factory.SubFactory(AccountFactory)
+    recipient = factory.LazyAttribute(lambda told: MembershipFactory(account=told.account).user)
+    kind = "execution_failed"
+    title = factory.Sequence(lambda number: f"Workflow {number}: executions failed")
+    occurred_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = Notification
 
 
 class TaskFactory(DjangoModelFactory[Task]):

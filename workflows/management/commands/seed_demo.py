@@ -20,9 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *, if_missing: bool, **options: Any) -> None:
         if settings.SETTINGS_MODULE == PRODUCTION:
-            raise CommandError(
-                "The demo has a superuser whose password everybody knows: not in production."
-            )
+            raise CommandError("The demo has a superuser whose password everybody knows: not in production.")
         account = find_demo() if if_missing else None
         if account is None:
             seeded = seed_demo(actor=Actor(label="manage.py seed_demo"))
