@@ -7,8 +7,10 @@ import pytest
 
 from accounts.models import Account
 from accounts.problems import Missing
+from workflows.actions.registry import registry
 from workflows.authoring.tests.authors import Author
 from workflows.authoring.validation import Finding, Severity, validate_workflow
+from workflows.messaging.tests.factories import ConnectionFactory
 from workflows.models import Action, Trigger
 from workflows.tests.factories import TriggerFactory
 
@@ -51,6 +53,13 @@ class TestValidateWorkflow:
             TriggerFactory(workflow=author.workflow, is_active=is_active)
 
         assert codes(author) == [("no_trigger", "triggers", Severity.WARNING)]
+
+    def test_misses_what_the_account_still_lacks(self, author: Author) -> None:
+        action = author.add("send_email", dict(registry.get("send_email").example)).action
+        assert codes(author) == [("connection_not_found", f"actions.{action.id}.action_config", Severity.ERROR)]
+
+        ConnectionFactory(account=author.workflow.account)
+        assert findings(author) == []
 
     def test_names_the_action_and_the_field(self, author: Author) -> None:
         action = author.add().action
