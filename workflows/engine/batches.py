@@ -102,7 +102,7 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> No
             place(run, standing, now)
     for group in standing.values():
         for run in group:
-            run.due_at = now
+            run.due_at = run.was_due_at or now
 
 
 def place(run: Run, standing: dict[tuple[UUID, int], list[Run]], now: datetime) -> None:

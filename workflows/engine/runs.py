@@ -34,6 +34,8 @@ class Run:
     results: dict[str, Any]
     reentry_key: str | None
     started_at: datetime | None
+    was_due_at: datetime | None
+    """Kept when the batch runs out of time, so that whoever was due first stays first."""
     contact: ContactCopy
     """Read when the contacts are locked; until then an empty copy."""
     status: str = ExecutionStatus.ACTIVE
@@ -80,7 +82,7 @@ def load(condition: str, execution_ids: Sequence[UUID], *parameters: UUID) -> li
             f"""
             SELECT id, account_id, version_id, contact_id, current_action_id, depth, visits, visit_window_started_at,
                    window_visits, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at, status,
-                   pause_reason
+                   pause_reason, due_at
             FROM workflow_executions
             WHERE id = ANY(%s::uuid[]) {condition}
             ORDER BY id
@@ -107,6 +109,7 @@ def load(condition: str, execution_ids: Sequence[UUID], *parameters: UUID) -> li
             results=orjson.loads(row[12]),
             reentry_key=row[13],
             started_at=row[14],
+            was_due_at=row[17],
             contact=ContactCopy(row[3], row[1]),
             status=row[15],
             pause_reason=row[16],

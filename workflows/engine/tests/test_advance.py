@@ -5,6 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection
+from pytest_django.fixtures import SettingsWrapper
 from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
@@ -12,7 +13,7 @@ from workflows.actions.base import StepBatch
 from workflows.actions.outcomes import Done
 from workflows.crm.services.contacts import delete_contacts
 from workflows.crm.tests.factories import ContactFactory
-from workflows.engine.advance import take_claim
+from workflows.engine.advance import advance, take_claim
 from workflows.engine.claim import Claim, claim_due
 from workflows.engine.clock import VirtualClock
 from workflows.engine.enroll import enroll
@@ -66,6 +67,20 @@ class TestAdvance:
         assert execution.status == "completed"
         assert logged(execution) == [("sign", "completed"), ("rest", "completed"), ("sign_2", "completed")]
         assert (wait.completed_at - wait.started_at, wait.duration_ms) == (timedelta(minutes=5), 300_000)
+
+    def test_keeps_the_place_in_the_queue_of_who_ran_out_of_time(
+        self, virtual_clock: VirtualClock, settings: SettingsWrapperWrapper
+    ) -> None:
+        settings.ENGINE = settings.ENGINE | {"batch_seconds": -1}
+        execution = enrolled(ActiveWorkflowFactory(chain=[("sign", {})]), virtual_clock)
+        due_at = execution.due_at
+        virtual_clock.advance(minutes=5)
+
+        advance()
+
+        execution.refresh_from_db()
+        assert (execution.status, execution.due_at, execution.lease_id) == ("active", due_at, None)
+        assert logged(execution) == []
 
     def test_passes_through_a_disabled_step(self, virtual_clock: VirtualClock) -> None:
         workflow = WorkflowFactory(chain=[("sign", {}), ("sign", {}), ("sign", {})])
