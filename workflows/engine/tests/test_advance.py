@@ -69,7 +69,7 @@ class TestAdvance:
         assert (wait.completed_at - wait.started_at, wait.duration_ms) == (timedelta(minutes=5), 300_000)
 
     def test_keeps_the_place_in_the_queue_of_who_ran_out_of_time(
-        self, virtual_clock: VirtualClock, settings: SettingsWrapperWrapper
+        self, virtual_clock: VirtualClock, settings: SettingsWrapper
     ) -> None:
         settings.ENGINE = settings.ENGINE | {"batch_seconds": -1}
         execution = enrolled(ActiveWorkflowFactory(chain=[("sign", {})]), virtual_clock)
