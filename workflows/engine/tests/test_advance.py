@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
@@ -69,7 +69,7 @@ class TestAdvance:
         assert (wait.completed_at - wait.started_at, wait.duration_ms) == (timedelta(minutes=5), 300_000)
 
     def test_keeps_the_place_in_the_queue_of_who_ran_out_of_time(
-        self, virtual_clock: VirtualClock, settings: SettingsWrapper
+        self, virtual_clock: VirtualClock, settings: Settings
     ) -> None:
         settings.ENGINE = settings.ENGINE | {"batch_seconds": -1}
         execution = enrolled(ActiveWorkflowFactory(chain=[("sign", {})]), virtual_clock)
