@@ -354,7 +354,7 @@ def repeated(call: Callable[[], Result]) -> Result:
 
 
 def perform_due(lane: str) -> None:
-    """Make all calls that are due in a lane within the caller's thread and transaction: for tests."""
+    """Make all calls that are due in a lane one by one in the caller's thread: for tests, and where no worker runs."""
     runner = LaneRunner(lane, caller=Inline(), caps=caps_of(lane))
     while runner.may_be_more or not runner.is_empty:
         runner.turn()

@@ -1,5 +1,6 @@
 """How a run looks on a terminal, and as plain lines where there is none."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -15,17 +16,11 @@ from rich.text import Text
 from workflows.crm.models import Import
 from workflows.engine.enroll import EnrollmentCounts
 from workflows.engine.plans import Plan
-from workflows.management.running.watching import Failure, Look, Run, steps_taken
-from workflows.models import ActionExecutionStatus, ExecutionStatus
+from workflows.management.running.watching import Failure, Fate, Look, Run, steps_taken
+from workflows.models import ExecutionStatus
 
 SECONDS_BETWEEN_LINES = 5.0
 NO_WORKER = "No worker is running: this process takes the steps itself."
-STATUSES = (
-    ActionExecutionStatus.COMPLETED,
-    ActionExecutionStatus.SKIPPED,
-    ActionExecutionStatus.FAILED,
-    ActionExecutionStatus.WAITING,
-)
 
 
 class Screen(Protocol):
@@ -38,7 +33,8 @@ class Screen(Protocol):
 class Lines:
     """Plain lines: one whenever something has changed, but not more than one in five seconds."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan = plan
         self.console = console
         self.last = ""
         self.last_at = -SECONDS_BETWEEN_LINES
@@ -48,10 +44,11 @@ class Lines:
         if not has_worker and not self.has_said_no_worker:
             self.console.print(NO_WORKER)
             self.has_said_no_worker = True
-        line = f"{look.settled} of {look.total}: {in_words(look)}"
+        outside = "".join(f"; {line}" for line in outside_in_words(self.plan, look))
+        line = f"{look.settled} of {look.total}: {in_words(look)}{outside}"
         is_time = monotonic() - self.last_at >= SECONDS_BETWEEN_LINES or not look.unsettled
         if line != self.last and is_time:
-            self.console.print(line)
+            self.console.print(line, soft_wrap=True)
             self.last, self.last_at = line, monotonic()
 
 
@@ -69,9 +66,11 @@ class Bars:
     def tell(self, look: Look, has_worker: bool) -> None:
         self.progress.update(self.task, total=look.total, completed=look.settled)
         table = new_table("Step", "Contacts here")
+        table.add_column("Outside")
         for step in self.plan.steps:
-            table.add_row(f"{step.index + 1}. {step.key}", str(look.standing[step.action_id]))
-        table.add_row("Left the workflow", str(look.ended))
+            fates = fates_in_words(look.outside.get(step.action_id, Counter()))
+            table.add_row(f"{step.index + 1}. {step.key}", str(look.standing[step.action_id]), fates)
+        table.add_row("Left the workflow", str(look.ended), "")
         warning = [] if has_worker else [Text(NO_WORKER)]
         self.live.update(Group(*warning, self.progress, table))
 
@@ -80,7 +79,7 @@ class Bars:
 def screen(console: Console, plan: Plan) -> Iterator[Screen]:
     """Show the run live on a terminal, else in lines."""
     if not console.is_terminal:
-        yield Lines(console)
+        yield Lines(plan, console)
         return
     with Live(console=console, refresh_per_second=8, transient=True) as live:
         yield Bars(plan, live)
@@ -114,13 +113,25 @@ def in_words(look: Look) -> str:
     return ", ".join(f"{look.statuses[status]} {status.value}" for status in ExecutionStatus if look.statuses[status])
 
 
+def outside_in_words(plan: Plan, look: Look) -> Iterator[str]:
+    """Tell of each step with an effect outside what became of it, e.g. `send_email 3 sent, 1 unknown`."""
+    for step in plan.steps:
+        fates = look.outside.get(step.action_id)
+        if fates:
+            yield f"{step.key} {fates_in_words(fates)}"
+
+
+def fates_in_words(fates: Counter[Fate]) -> str:
+    return ", ".join(f"{fates[fate]} {fate.value}" for fate in Fate if fates[fate])
+
+
 def steps_table(run: Run) -> Table:
-    """Return the table of what each step did."""
-    table = new_table("Step", *(status.label for status in STATUSES))
+    """Return the table of what became of each step."""
+    table = new_table("Step", *(fate.value.capitalize() for fate in Fate))
     taken = steps_taken(run)
     for step in run.plan.steps:
         counts = taken[step.action_id]
-        table.add_row(f"{step.index + 1}. {step.key}", *(str(counts[status]) for status in STATUSES))
+        table.add_row(f"{step.index + 1}. {step.key}", *(str(counts[fate]) for fate in Fate))
     return table
 
 

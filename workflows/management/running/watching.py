@@ -1,7 +1,8 @@
 """What became of the executions of one run so far, and waiting for them to end."""
 
+import enum
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic, sleep
@@ -10,9 +11,12 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
+from workflows.actions.outside import ErrorClass, OutsideType
 from workflows.engine import clock
 from workflows.engine.advance import advance
-from workflows.engine.plans import Plan
+from workflows.engine.perform.lanes import perform_due
+from workflows.engine.plans import Plan, PlanStep
+from workflows.engine.pulse import due_lanes
 from workflows.models import (
     ENDED_STATUSES,
     ActionExecution,
@@ -51,6 +55,40 @@ class Run:
         return ActionExecution.objects.for_account(self.account_id).filter(workflow_execution__in=self.executions())
 
 
+class Fate(enum.StrEnum):
+    """What can have become of one visit of a step, for people; in the order of the report."""
+
+    SENT = "sent"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SCHEDULED = "scheduled"
+    WAITING = "waiting"
+    ON_ITS_WAY = "on its way"
+
+
+FATES = {
+    ActionExecutionStatus.PENDING: Fate.ON_ITS_WAY,
+    ActionExecutionStatus.RUNNING: Fate.ON_ITS_WAY,
+    ActionExecutionStatus.SCHEDULED: Fate.SCHEDULED,
+    ActionExecutionStatus.WAITING: Fate.WAITING,
+    ActionExecutionStatus.COMPLETED: Fate.COMPLETED,
+    ActionExecutionStatus.FAILED: Fate.FAILED,
+    ActionExecutionStatus.SKIPPED: Fate.SKIPPED,
+}
+
+
+def fate_of(step: PlanStep | None, status: str, error_class: str) -> Fate:
+    """Return what became of a visit; a completed step with an effect outside has sent it."""
+    fate = FATES[ActionExecutionStatus(status)]
+    if fate is Fate.FAILED and error_class == ErrorClass.OUTCOME_UNKNOWN:
+        return Fate.UNKNOWN
+    if fate is Fate.COMPLETED and step is not None and isinstance(step.kind, OutsideType):
+        return Fate.SENT
+    return fate
+
+
 @dataclass(slots=True)
 class Look:
     """Where the executions stand at one moment."""
@@ -58,6 +96,8 @@ class Look:
     statuses: Counter[str] = field(default_factory=Counter)
     standing: Counter[UUID] = field(default_factory=Counter)
     """Executions that have not ended, by the step at which they stand."""
+    outside: dict[UUID, Counter[Fate]] = field(default_factory=dict)
+    """What became of the steps with an effect outside, by step."""
     unsettled: int = 0
     """Executions that are due or in hand: neither ended nor waiting for a later time."""
 
@@ -86,6 +126,9 @@ def look_at(run: Run) -> Look:
         look.unsettled += count - resting
         if status not in ENDED_STATUSES and action_id is not None:
             look.standing[action_id] += count
+    outside = [step.action_id for step in run.plan.steps if isinstance(step.kind, OutsideType)]
+    if outside:
+        look.outside = steps_taken(run, action_ids=outside)
     return look
 
 
@@ -103,6 +146,8 @@ def watch(run: Run, *, timeout: float | None, tell: Callable[[Look, bool], None]
             return look
         if not has_worker:
             advance(seconds=SHORTEST_PAUSE)
+            for lane in due_lanes():
+                perform_due(lane)
         else:
             sleep(max(SHORTEST_PAUSE, PAUSE_PER_LOOK * (monotonic() - started)))
 
@@ -112,12 +157,16 @@ def is_worker_alive() -> bool:
     return WorkerHeartbeat.objects.filter(seen_at__gte=Now() - HEARTBEAT_AGE).exists()
 
 
-def steps_taken(run: Run) -> dict[UUID, Counter[str]]:
-    """Return how often each step has which status in the run's log."""
-    counts: dict[UUID, Counter[str]] = {step.action_id: Counter() for step in run.plan.steps}
-    rows = run.logs().values_list("action_id", "status").order_by().annotate(count=Count("id"))
-    for action_id, status, count in rows:
-        counts.setdefault(action_id, Counter())[status] += count
+def steps_taken(run: Run, *, action_ids: Sequence[UUID] | None = None) -> dict[UUID, Counter[Fate]]:
+    """Return how often what became of each step, or of those named, by the run's log."""
+    logs = run.logs() if action_ids is None else run.logs().filter(action_id__in=action_ids)
+    counts: dict[UUID, Counter[Fate]] = {
+        step.action_id: Counter() for step in run.plan.steps if action_ids is None or step.action_id in action_ids
+    }
+    rows = logs.values_list("action_id", "status", "error_class").order_by().annotate(count=Count("id"))
+    for action_id, status, error_class, count in rows:
+        fate = fate_of(run.plan.by_action.get(action_id), status, error_class)
+        counts.setdefault(action_id, Counter())[fate] += count
     return counts
 
 

@@ -8,7 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from workflows.actions.outcomes import Done
+from workflows.actions.outside import HoldUntil, OutcomeUnknown
 from workflows.crm.tests.factories import ContactFactory
+from workflows.engine.tests.kinds import Outside, registered_type
+from workflows.management.running.watching import Fate
 from workflows.models import WorkerHeartbeat, WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory, ExecutionFactory, WorkflowFactory
 
@@ -33,9 +37,13 @@ def run(workflow, *arguments, account=None, name=None):
 
 
 def rows_of(output):
-    """Return the cells of the steps' table by the step's key."""
+    """Return the numbers above 0 of the steps' table by the step's key."""
     lines = [line.split() for line in output.splitlines()]
-    return {line[1]: [int(cell) for cell in line[2:6]] for line in lines if len(line) == 6 and line[0].endswith(".")}
+    rows = {line[1]: line[2:] for line in lines if len(line) == 2 + len(Fate) and line[0].endswith(".")}
+    return {
+        key: {fate.value: int(cell) for fate, cell in zip(Fate, cells, strict=True) if cell != "0"}
+        for key, cells in rows.items()
+    }
 
 
 @pytest.fixture
@@ -55,7 +63,7 @@ class TestRunWorkflow:
         assert code == 0
         assert "3 contacts enrolled in Greet them." in output
         assert "No worker is running: this process takes the steps itself." in output
-        assert rows_of(output) == {"add_note": [3, 0, 0, 0], "wait_time": [0, 0, 0, 3], "add_tag": [0, 0, 0, 0]}
+        assert rows_of(output) == {"add_note": {"completed": 3}, "wait_time": {"waiting": 3}, "add_tag": {}}
         assert "3 executions: 3 waiting." in output
         assert [contact.notes.get().content for contact in people] == [
             f"{contact.first_name} came by." for contact in people
@@ -88,9 +96,32 @@ class TestRunWorkflow:
         workflow = ActiveWorkflowFactory(account=account, chain=[GREET, FAIL])
         code, output, _ = run(workflow, "--tag", "Lead")
         assert code == 1
-        assert rows_of(output) == {"add_note": [3, 0, 0, 0], "update_contact": [0, 0, 3, 0]}
+        assert rows_of(output) == {"add_note": {"completed": 3}, "update_contact": {"failed": 3}}
         assert "IANA time zone" in output
         assert "3 executions: 3 failed." in output
+
+    def test_shows_what_was_sent_scheduled_and_unknown(self, account, people):
+        def call(payload, key):
+            if payload["to"] == people[1].first_name:
+                raise OutcomeUnknown("The connection broke.")
+            return Done()
+
+        kind = Outside(call)
+        kind.gate = lambda step: (
+            HoldUntil(timezone.now() + timedelta(hours=1), "quiet_hours")
+            if step.contact.first_name == people[2].first_name
+            else None
+        )
+        with registered_type(kind):
+            workflow = ActiveWorkflowFactory(account=account, chain=[("call_out", {}), "add_tag"])
+            code, output, _ = run(workflow, "--tag", "Lead")
+        assert code == 1
+        assert rows_of(output) == {
+            "call_out": {"sent": 1, "unknown": 1, "scheduled": 1},
+            "add_tag": {"completed": 1},
+        }
+        assert "3 of 3: 1 waiting, 1 paused, 1 completed; call_out 1 sent, 1 unknown, 1 scheduled" in output
+        assert "The connection broke." in output
 
     def test_does_not_let_names_steer_the_terminal(self, account, people):
         workflow = ActiveWorkflowFactory(account=account, name="Bold", chain=[FAIL])
