@@ -107,6 +107,12 @@ def reveal_secrets(*, account_id: UUID, secret_ids: Iterable[UUID]) -> dict[UUID
     return {secret_id: _decrypt(ciphertext) for secret_id, ciphertext in rows}
 
 
+def secret_versions(*, account_id: UUID, secret_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return for each secret that exists a text that changes with its value; one query."""
+    rows = Secret.objects.for_account(account_id).filter(id__in=list(secret_ids)).values_list("id", "updated_at")
+    return {secret_id: updated_at.isoformat() for secret_id, updated_at in rows}
+
+
 def rotate_secrets() -> Rotation:
     """Encrypt every account's secrets anew that are not under the first key; page by page, safe to interrupt."""
     rotation = Rotation()

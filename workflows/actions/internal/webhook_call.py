@@ -31,7 +31,15 @@ from workflows.actions.outside import (
 from workflows.actions.registry import registry
 from workflows.actions.set_based import Unfit, rendered
 from workflows.actions.webhooks.answers import CONTACT, AnswerBody, done
-from workflows.actions.webhooks.auth import AUTH_PARTS, AuthConfig, Credentials, auth_with_ids, check_auth
+from workflows.actions.webhooks.auth import (
+    AUTH_PARTS,
+    NO_LONGER_THERE,
+    AuthConfig,
+    Credentials,
+    SecretsInUse,
+    auth_with_ids,
+    check_auth,
+)
 from workflows.configs.base import StrictConfig
 from workflows.configs.contact_fields import definitions, exists, full_name, no_such_field
 from workflows.configs.fields import (
@@ -213,13 +221,14 @@ class WebhookCall(OutsideType):
         return {**config, "auth_config": auth}
 
     def prepare_many(self, steps: StepBatch) -> Sequence[Prepared]:
-        signing_id = steps.config.get("signing_secret_id") or str(
-            signing_secret_id(account_id=steps.account.id, actor=steps.actor)
-        )
+        secrets = SecretsInUse(steps.config, account_id=steps.account.id, actor=steps.actor)
+        if not secrets.are_there:
+            failed = Failed(ErrorClass.INVALID_CONFIG, NO_LONGER_THERE, {"code": "secret_not_found"})
+            return [failed] * len(steps)
         prepared: list[Prepared] = []
         for step in steps:
             try:
-                prepared.append(request_of(step, steps, signing_id))
+                prepared.append(request_of(step, steps, secrets))
             except (Unfit, RenderProblem, TemplateProblem) as problem:
                 prepared.append(Failed(ErrorClass.INVALID_CONFIG, str(problem)))
             except outbound.NotSent as problem:
@@ -285,7 +294,7 @@ class WebhookCall(OutsideType):
         return shortened(f"{config.get('method', '')} {config.get('url', '')}")
 
 
-def request_of(step: Step, steps: StepBatch, signing_id: str) -> Request:
+def request_of(step: Step, steps: StepBatch, secrets: SecretsInUse) -> Request:
     """Return one contact's call, without secrets. Raises Unfit, RenderProblem or NotSent."""
     config = steps.config
     url = rendered(step, config["url"], field="url", limit=URL_LENGTH, required=True)
@@ -310,7 +319,7 @@ def request_of(step: Step, steps: StepBatch, signing_id: str) -> Request:
         "body": body and body.decode(),
         "auth_type": config["auth_type"],
         "auth": config.get("auth_config", {}),
-        "signing_secret_id": signing_id,
+        "secrets": secrets.named,
         "timeout_seconds": config["timeout_seconds"],
         "store_response": config["store_response"],
         "response_mapping": config.get("response_mapping", []),

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,14 @@ from workflows.configs.base import StrictConfig, unknown_field
 from workflows.configs.fields import TextField
 from workflows.configs.references import ReferenceField
 from workflows.configs.web import HeaderNameField, SecretTextField
-from workflows.messaging.secrets import SecretText, UnreadableSecret, create_secret, reveal_secrets
+from workflows.messaging.secrets import (
+    SecretText,
+    UnreadableSecret,
+    create_secret,
+    reveal_secrets,
+    secret_versions,
+)
+from workflows.messaging.services.signing_secrets import signing_secret_id
 
 AUTH_PARTS: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -25,6 +33,7 @@ AUTH_PARTS: Mapping[str, tuple[str, ...]] = {
 """What each way to authenticate is configured with; the last part is its secret."""
 DEFAULT_HEADER = "X-API-Key"
 SECRET_LENGTH = 4096
+NO_LONGER_THERE = "A secret that the webhook uses no longer exists; set it anew."
 
 
 class AuthConfig(StrictConfig):
@@ -120,16 +129,37 @@ class Credentials:
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> "Credentials":
-        auth_type, auth = payload["auth_type"], payload["auth"]
-        ids = [UUID(payload["signing_secret_id"])]
-        if auth_type != "none":
-            ids.append(UUID(auth[secret_name(auth_type)]))
-        try:
-            found = reveal_secrets(account_id=UUID(payload["account_id"]), secret_ids=ids)
-        except UnreadableSecret as error:
-            raise Permanent(ErrorClass.INVALID_CONFIG, str(error), result={"code": "secret_unreadable"}) from None
-        if any(secret_id not in found for secret_id in ids):
-            detail = "A secret that the webhook uses no longer exists; set it anew."
-            raise Permanent(ErrorClass.INVALID_CONFIG, detail, result={"code": "secret_not_found"})
-        headers = dict([auth_header(auth_type, auth, found[ids[1]].reveal())]) if auth_type != "none" else {}
-        return cls(found[ids[0]], headers, list(found.values()))
+        """Read the secrets that `SecretsInUse` named. Raises Permanent when they cannot be read."""
+        named = tuple((UUID(secret_id), version) for secret_id, version in payload["secrets"])
+        texts = revealed(UUID(payload["account_id"]), named)
+        auth_type = payload["auth_type"]
+        if auth_type == "none":
+            return cls(texts[0], {}, texts)
+        name, value = auth_header(auth_type, payload["auth"], texts[1].reveal())
+        return cls(texts[0], {name: value}, texts)
+
+
+class SecretsInUse:
+    """The secrets of one step, by id and version, so that what was revealed once serves every call until it changes."""
+
+    def __init__(self, config: Mapping[str, Any], *, account_id: UUID, actor: Actor) -> None:
+        signing_id = config.get("signing_secret_id") or signing_secret_id(account_id=account_id, actor=actor)
+        ids = [UUID(str(signing_id))]
+        if config["auth_type"] != "none":
+            ids.append(UUID(config["auth_config"][secret_name(config["auth_type"])]))
+        versions = secret_versions(account_id=account_id, secret_ids=ids)
+        self.are_there = versions.keys() >= set(ids)
+        self.named = [[str(secret_id), versions.get(secret_id, "")] for secret_id in ids]
+
+
+@lru_cache(maxsize=256)
+def revealed(account_id: UUID, named: tuple[tuple[UUID, str], ...]) -> list[SecretText]:
+    """Return the secrets in their order; the version is there to tell a changed one from its former value."""
+    ids = [secret_id for secret_id, _ in named]
+    try:
+        found = reveal_secrets(account_id=account_id, secret_ids=ids)
+    except UnreadableSecret as error:
+        raise Permanent(ErrorClass.INVALID_CONFIG, str(error), result={"code": "secret_unreadable"}) from None
+    if not found.keys() >= set(ids):
+        raise Permanent(ErrorClass.INVALID_CONFIG, NO_LONGER_THERE, result={"code": "secret_not_found"})
+    return [found[secret_id] for secret_id in ids]

@@ -22,7 +22,7 @@ from workflows.crm.models import Contact, Event
 from workflows.crm.tests.factories import ContactFactory, CustomFieldFactory
 from workflows.messaging.models import Secret
 from workflows.messaging.postbox.testing import PostboxClient, postbox_in_thread
-from workflows.messaging.secrets import MASK, create_secret, reveal_secrets
+from workflows.messaging.secrets import MASK, create_secret, replace_secret, reveal_secrets
 from workflows.messaging.signing import new_signing_secret
 from workflows.messaging.tests.factories import SecretFactory
 
@@ -323,6 +323,34 @@ class TestCalling:
         assert headers_of(entry)[header] == value
         assert sum(name.lower() == header for name, _ in entry["headers"]) == 1
 
+    def test_uses_a_changed_secret_at_once(self, contact, postbox):
+        row = create_secret(account_id=contact.account_id, actor=ACTOR, name="Partner", value=new_signing_secret())
+        changed = new_signing_secret()
+        call(contact, url=postbox.url(), payload={"a": 1}, signing_secret_id=str(row.id))
+        replace_secret(account_id=contact.account_id, actor=ACTOR, secret_id=row.id, value=changed)
+        call(contact, url=postbox.url(), payload={"a": 1}, signing_secret_id=str(row.id))
+        _, entry = postbox.requests()
+        assert Webhook(changed).verify(entry["body"], headers_of(entry)) == {"a": 1}
+
+    def test_asks_for_its_secrets_once(self, contact, postbox):
+        steps = steps_of([contact] * 3, url=postbox.url(), auth_type="bearer", auth_config={"token": "t0ken"})
+        requests = registry.get("webhook_call").prepare_many(steps)
+        with CaptureQueriesContext(connection) as queries:
+            for request in requests:
+                registry.get("webhook_call").perform(request.payload, key=uuid7())
+        assert len(queries) == 1
+
+    def test_fails_when_its_secret_is_gone(self, contact, postbox):
+        steps = steps_of([contact], url=postbox.url(), auth_type="bearer", auth_config={"token": "t0ken"})
+        (request,) = registry.get("webhook_call").prepare_many(steps)
+        Secret.objects.filter(name__contains="bearer").delete()
+        (gone,) = registry.get("webhook_call").prepare_many(steps)
+        assert (gone.error_class, gone.result) == ("invalid_config", {"code": "secret_not_found"})
+        with pytest.raises(Permanent) as failed:
+            registry.get("webhook_call").perform(request.payload, key=uuid7())
+        assert failed.value.result == {"code": "secret_not_found"}
+        assert postbox.requests() == []
+
     def test_logs_neither_bodies_nor_values_of_headers(self, contact):
         request = prepare(contact, **MINIMAL, payload={"a": "{{ contact.email }}"}, headers={"X-A": "value"})
         assert request.data == {
@@ -340,7 +368,7 @@ class TestCalling:
             with CaptureQueriesContext(connection) as queries:
                 registry.get("webhook_call").prepare_many(steps)
             counts.append(len(queries))
-        assert counts == [1, 1]
+        assert counts == [2, 2]
 
 
 class TestRendering:
