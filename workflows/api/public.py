@@ -86,8 +86,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return page("gone", status=404)
     if request.method == "POST":
         engagement.unsubscribe(sent=sent, now=clock.now())
-        return page("done")
-    return page("done" if engagement.is_unsubscribed(sent) else "ask")
+        return page("done", sender=engagement.sender_name(sent))
+    state = "done" if engagement.is_unsubscribed(sent) else "ask"
+    return page(state, sender=engagement.sender_name(sent))
 
 
 def is_read_by_someone(request: HttpRequest) -> bool:
@@ -104,8 +105,9 @@ def count(record: Callable[[datetime], None]) -> None:
         logger.warning("an opening or a click could not be recorded", exc_info=True)
 
 
-def page(state: str, status: int = 200) -> HttpResponse:
-    response = HttpResponse(render_to_string("public/unsubscribe.html", {"state": state}), status=status)
+def page(state: str, *, sender: str = "", status: int = 200) -> HttpResponse:
+    content = render_to_string("public/unsubscribe.html", {"state": state, "sender": sender})
+    response = HttpResponse(content, status=status)
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
 

@@ -186,10 +186,13 @@ class SendEmail(OutsideType):
     def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done:
         try:
             message = mime.build(payload)
-            delivery = AccountEmailBackend(Server.from_json(payload["server"])).deliver(message)
         except mime.MissingFile as error:
             detail = f"The attachment {error} is gone."
             raise Permanent(ErrorClass.INVALID_CONFIG, detail, result={"code": "media_not_found"}) from error
+        except ValueError as error:
+            raise Permanent(ErrorClass.REJECTED, f"The mail cannot be written: {error}") from error
+        try:
+            delivery = AccountEmailBackend(Server.from_json(payload["server"])).deliver(message)
         except SentUnknown as error:
             raise OutcomeUnknown(error.message) from error
         except NotSent as error:

@@ -141,11 +141,14 @@ class TestALink:
 
 
 class TestUnsubscribing:
-    def test_asks_first_and_changes_nothing(self, browser, addresses):
+    def test_asks_first_and_changes_nothing(self, browser, account, addresses):
+        account.name = "Acme & Sons <b>"
+        account.save()
         for _ in range(2):
             answer = browser.get(addresses["unsubscribe"])
             assert answer.status_code == 200
             assert b"Unsubscribe from these e-mails?" in answer.content
+            assert html.escape("Acme & Sons <b>").encode() in answer.content
         browser.head(addresses["unsubscribe"])
         assert not Consent.objects.exists()
         assert not Event.objects.exists()

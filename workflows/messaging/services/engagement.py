@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from accounts.models import Account
 from workflows.crm.events import NewEvent, record_events
 from workflows.crm.models import Channel, Consent, ConsentState, Contact
 from workflows.crm.services.consents import ConsentChange, set_consents
@@ -60,6 +61,11 @@ def is_unsubscribed(sent: Sent) -> bool:
     """Tell whether the contact of a mail is opted out of e-mail."""
     consents = Consent.objects.for_account(sent.account_id).filter(contact_id=sent.contact_id, channel=Channel.EMAIL)
     return consents.filter(state=ConsentState.OPT_OUT).exists()
+
+
+def sender_name(sent: Sent) -> str:
+    """Return the name of the account that sent a mail; empty when it is gone."""
+    return Account.objects.filter(id=sent.account_id).values_list("name", flat=True).first() or ""
 
 
 def lock_contact(sent: Sent) -> bool:

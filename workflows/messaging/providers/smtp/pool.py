@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from workflows.messaging.outbound import Deadline
+from workflows.messaging.outbound import Deadline, OutboundError
 from workflows.messaging.providers.smtp.server import Server
 from workflows.messaging.providers.smtp.session import Session
 
@@ -29,11 +29,14 @@ class Pool:
         session = self._take(server) or Session(server, deadline)
         try:
             yield session
-        finally:
-            if session.is_fresh():
-                self._keep(server, session)
-            else:
-                session.close()
+        except OutboundError:
+            self._give_back(server, session)
+            raise
+        except BaseException:
+            session.close()  # who knows in the middle of what
+            raise
+        else:
+            self._give_back(server, session)
 
     def clear(self) -> None:
         """Take leave of all servers."""
@@ -59,6 +62,12 @@ class Pool:
         finally:
             for session in stale:
                 say_goodbye(session)
+
+    def _give_back(self, server: Server, session: Session) -> None:
+        if session.is_fresh():
+            self._keep(server, session)
+        else:
+            session.close()
 
     def _keep(self, server: Server, session: Session) -> None:
         surplus = []

@@ -11,7 +11,9 @@ TEXT_LENGTH = 200
 PERMANENT = 500
 CREDENTIALS = frozenset({530, 534, 535, 538})
 """Replies by which a server asks for other credentials, at whatever stage."""
-THROTTLED = re.compile(r"^4\.7\.|rate|too (many|fast)|throttl|limit|quota exceeded", re.IGNORECASE)
+THROTTLED = re.compile(
+    r"^4\.7\.|\brate\b|too (?:many|much|fast)|throttl|(?:sending|message|hourly|daily) (?:limit|quota)", re.IGNORECASE
+)
 
 
 class Refused(NotSent):

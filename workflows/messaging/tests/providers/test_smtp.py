@@ -1,5 +1,6 @@
 """Mail servers that behave, misbehave and lie."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,10 @@ from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
 from accounts.models import Account
-from workflows.messaging.outbound import NotSent, SentUnknown
+from workflows.messaging.outbound import Deadline, NotSent, SentUnknown
 from workflows.messaging.postbox.testing import PostboxClient
 from workflows.messaging.providers.smtp import POSTBOX_HOST, AccountEmailBackend, Server, pool, session
+from workflows.messaging.providers.smtp.replies import refusal
 from workflows.messaging.secrets import create_secret
 from workflows.messaging.tests.providers.servers import OK, Client, scripted
 
@@ -103,6 +105,14 @@ class TestDelivering:
         postbox.add_rule("status", status=550, stage="rcpt", times=1)
         with pytest.raises(NotSent):
             deliver(place)
+        deliver(place)
+        assert len(postbox.mails()) == 1
+
+    def test_keeps_no_session_that_was_left_in_the_middle(self, postbox):
+        place = postbox_server(postbox)
+        with contextlib.suppress(RuntimeError), pool.session(place, Deadline.after(SECONDS)) as session:
+            session.mail("ada@acme.example")
+            raise RuntimeError
         deliver(place)
         assert len(postbox.mails()) == 1
 
@@ -228,6 +238,24 @@ def answer_early(client: Client) -> None:
     while not client.hear().lower().startswith(b"data"):
         client.say(OK)
     client.say(OK)
+
+
+class TestThrottling:
+    @pytest.mark.parametrize(
+        ("text", "error_class"),
+        [
+            ("4.7.0 Temporary rate limit", "rate_limited"),
+            ("4.7.1 Greylisted, come back", "rate_limited"),
+            ("Too many messages", "rate_limited"),
+            ("Throttled", "rate_limited"),
+            ("Daily limit reached", "rate_limited"),
+            ("4.2.2 Mailbox full", "unavailable"),
+            ("4.3.1 Operator size limit", "unavailable"),
+            ("Please integrate later", "unavailable"),
+        ],
+    )
+    def test_is_told_from_trouble_by_the_text(self, text, error_class):
+        assert refusal("mail", 451, text.encode()).error_class == error_class
 
 
 @pytest.mark.django_db
