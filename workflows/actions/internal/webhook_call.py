@@ -9,7 +9,6 @@ from uuid import UUID
 import orjson
 import structlog
 from django.utils import timezone
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from uuid_utils.compat import uuid7
 
 from accounts.actors import Actor
@@ -30,8 +29,8 @@ from workflows.actions.outside import (
 )
 from workflows.actions.registry import registry
 from workflows.actions.set_based import Unfit, rendered
-from workflows.actions.webhooks.answers import CONTACT, AnswerBody, done
-from workflows.actions.webhooks.auth import (
+from workflows.actions.webhook_answers import AnswerBody, ResponseMapping, checked_mappings, done
+from workflows.actions.webhook_auth import (
     AUTH_PARTS,
     NO_LONGER_THERE,
     AuthConfig,
@@ -40,8 +39,6 @@ from workflows.actions.webhooks.auth import (
     auth_with_ids,
     check_auth,
 )
-from workflows.configs.base import StrictConfig
-from workflows.configs.contact_fields import definitions, exists, full_name, no_such_field
 from workflows.configs.fields import (
     BooleanField,
     ChoiceField,
@@ -49,7 +46,6 @@ from workflows.configs.fields import (
     ListField,
     TemplateField,
     TemplateJsonField,
-    TextField,
 )
 from workflows.configs.references import ReferenceField
 from workflows.configs.web import LINE_BREAK, HeadersField, UrlTemplateField
@@ -69,27 +65,9 @@ HEADER_LENGTH = 2048
 HOST_LENGTH = 255
 PAYLOAD_BYTES = 1024 * 1024
 MAXIMUM_MAPPINGS = 20
-OWN_RESULTS = ("status_code", "duration_ms", "body", "contact")
 FIRST_DELAY = timedelta(seconds=1)
 REPEATED = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.OUTCOME_UNKNOWN})
 UNUSABLE_REDIRECTS = frozenset({"invalid_config", "rejected"})
-
-
-class ResponseMapping(StrictConfig):
-    """A value of the answer to keep."""
-
-    path = TextField(
-        max_length=200,
-        pattern=r"[^.\s][^.]*(\.[^.]+)*",
-        hint="Give names and list positions with dots between them, such as `data.items.0.id`.",
-        help_text="Where it is in the answer's JSON: names and list positions with dots between, `data.items.0.id`.",
-    )
-    to = TextField(
-        max_length=100,
-        pattern=r"[a-z][a-z0-9_]{0,49}|contact\.[a-z0-9_.]+",
-        hint="Give a variable's name in lower case, or `contact.<field>`.",
-        help_text="A name, for `steps.<key>.<name>`, or `contact.<field>` to write it into the contact.",
-    )
 
 
 @registry.register
@@ -174,32 +152,10 @@ class WebhookCall(OutsideType):
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             check_auth(attrs["auth_type"], attrs.get("auth_config"))
-            mappings = attrs.get("response_mapping")
-            return attrs if mappings is None else attrs | {"response_mapping": self.checked_mappings(mappings)}
-
-        def checked_mappings(self, mappings: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-            """Return the mappings with the full names of contact fields."""
-            names = [item["to"].removeprefix(CONTACT) for item in mappings if item["to"].startswith(CONTACT)]
-            custom_fields = definitions(account_id=self.account_id, names=names) if names else {}
-            checked: list[dict[str, str]] = []
-            errors: dict[Any, Any] = {}
-            seen: set[str] = set()
-            for index, item in enumerate(mappings):
-                target = item["to"]
-                if target.startswith(CONTACT):
-                    name = full_name(target.removeprefix(CONTACT), custom_fields)
-                    target = CONTACT + name
-                    if not exists(name, custom_fields):
-                        errors[index] = {"to": [no_such_field(account_id=self.account_id, name=name)]}
-                elif target in OWN_RESULTS:
-                    errors[index] = {"to": [ErrorDetail(f"`{target}` is a result already.", code="unique")]}
-                if target in seen:
-                    errors[index] = {"to": [ErrorDetail(f"`{target}` is named twice.", code="unique")]}
-                seen.add(target)
-                checked.append({"path": item["path"], "to": target})
-            if errors:
-                raise ValidationError({"response_mapping": errors})
-            return checked
+            if "response_mapping" in attrs:
+                mappings = checked_mappings(attrs["response_mapping"], account_id=self.account_id)
+                attrs = attrs | {"response_mapping": mappings}
+            return attrs
 
     def keep_secrets(
         self, config: dict[str, Any], stored: Mapping[str, Any], *, account_id: UUID, actor: Actor

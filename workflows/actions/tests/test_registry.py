@@ -33,6 +33,7 @@ class TestRegistry:
             "remove_tag",
             "update_contact",
             "wait_time",
+            "webhook_call",
             "end_workflow",
         ]
 

@@ -4,12 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from http.client import responses
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.utils import timezone
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from workflows.actions.outcomes import Done
 from workflows.actions.outside import ErrorClass, Permanent, Retryable
+from workflows.configs.base import StrictConfig
+from workflows.configs.contact_fields import definitions, exists, full_name, no_such_field
+from workflows.configs.fields import TextField
 from workflows.messaging.outbound import Answer, parse
 from workflows.messaging.retry_after import parse_retry_after
 from workflows.messaging.secrets import MASK
@@ -17,10 +22,53 @@ from workflows.templating import DEPTH_LIMIT
 
 CONTACT = "contact."
 """How a mapping's target begins that is a field of the contact."""
+OWN_RESULTS = ("status_code", "duration_ms", "body", "contact")
 KEPT_BYTES = 64 * 1024
 """How much of a body is kept as the step's result, and how much of one mapped value."""
 SHORTEST_MASKED = 6
 LONGEST_POSITION = 6
+
+
+class ResponseMapping(StrictConfig):
+    """A value of the answer to keep."""
+
+    path = TextField(
+        max_length=200,
+        pattern=r"[^.\s][^.]*(\.[^.]+)*",
+        hint="Give names and list positions with dots between them, such as `data.items.0.id`.",
+        help_text="Where it is in the answer's JSON: names and list positions with dots between, `data.items.0.id`.",
+    )
+    to = TextField(
+        max_length=100,
+        pattern=r"[a-z][a-z0-9_]{0,49}|contact\.[a-z0-9_.]+",
+        hint="Give a variable's name in lower case, or `contact.<field>`.",
+        help_text="A name, for `steps.<key>.<name>`, or `contact.<field>` to write it into the contact.",
+    )
+
+
+def checked_mappings(mappings: Sequence[Mapping[str, str]], *, account_id: UUID) -> list[dict[str, str]]:
+    """Return the mappings with the full names of contact fields, or raise ValidationError."""
+    names = [item["to"].removeprefix(CONTACT) for item in mappings if item["to"].startswith(CONTACT)]
+    custom_fields = definitions(account_id=account_id, names=names) if names else {}
+    checked: list[dict[str, str]] = []
+    errors: dict[Any, Any] = {}
+    seen: set[str] = set()
+    for index, item in enumerate(mappings):
+        target = item["to"]
+        if target.startswith(CONTACT):
+            name = full_name(target.removeprefix(CONTACT), custom_fields)
+            target = CONTACT + name
+            if not exists(name, custom_fields):
+                errors[index] = {"to": [no_such_field(account_id=account_id, name=name)]}
+        elif target in OWN_RESULTS:
+            errors[index] = {"to": [ErrorDetail(f"`{target}` is a result already.", code="unique")]}
+        if target in seen:
+            errors[index] = {"to": [ErrorDetail(f"`{target}` is named twice.", code="unique")]}
+        seen.add(target)
+        checked.append({"path": item["path"], "to": target})
+    if errors:
+        raise ValidationError({"response_mapping": errors})
+    return checked
 
 
 class AnswerBody:

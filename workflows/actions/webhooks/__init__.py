@@ -1,1 +1,0 @@
-"""What a webhook is made of: how it authenticates, and what its answer means."""
