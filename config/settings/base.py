@@ -136,6 +136,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accounts.api.schema.share_error_responses",
+        "accounts.api.schema.share_headers",
     ],
     "ENUM_NAME_OVERRIDES": {
         "ExecutionStatus": "workflows.models.ExecutionStatus",
@@ -206,7 +207,7 @@ ENGINE = {
     "maximum_worker_deaths": 3,
     "lanes": {  # calls that one worker process makes at a time
         "http": {"total": 96, "per_account": 72, "per_host": 24},
-        "email": {"total": 24, "per_account": 16, "per_host": 8},
+        "email": {"total": 32, "per_account": 24, "per_host": 12},
     },
     "clock_file": env.str("ENGINE_CLOCK_FILE", default=""),  # proofs and the benchmark: seconds ahead of the database
 }

@@ -38,6 +38,9 @@ ATTEMPTS = 8
 WRITE_BACK_AFTER = 0.05  # seconds that an outcome waits for company at most
 WRITE_BACK_AT = 50
 CLAIM_SIZE = 64
+AHEAD = 3
+"""How many calls are in hand for each that may be in flight; a host's next ones are claimed once it has room for as
+many as may be in flight, since a claim of many costs little more than a claim of one."""
 LEAST_UNKNOWN = 8
 SHORT_PAUSE = timedelta(seconds=5)
 PAUSE_AFTER_REFUSAL = timedelta(seconds=60)
@@ -98,9 +101,12 @@ class LaneRunner:
         return [call for calls in self._ready.values() for call in calls]
 
     def room(self) -> "Room":
-        """Return the room for more prepared calls: twice the caps, so that no place waits for its next call."""
+        """Return the room for more prepared calls, so that no place waits for its next one."""
         caps = self.caps
-        return Room(Caps(2 * caps.total, 2 * caps.per_account, 2 * caps.per_host), self.in_hand())
+        return Room(
+            Caps(AHEAD * caps.total, AHEAD * caps.per_account, AHEAD * caps.per_host),
+            self.in_hand(),
+        )
 
     # One round
 
@@ -214,7 +220,7 @@ class LaneRunner:
             self.claim_lost(now)
         room = self.room()
         circuits = {circuit: room.left(circuit) for circuit in due_circuits(self.lane, now)}
-        hosts = [circuit for circuit, left in circuits.items() if circuit.host and left >= self.caps.per_host / 2]
+        hosts = [circuit for circuit, left in circuits.items() if circuit.host and left >= self.caps.per_host]
         doors = self.doors(hosts, now)
         limits = {circuit: min(left, self._unknown_size) for circuit, left in circuits.items() if not circuit.host}
         for circuit, (admission, reason) in doors.items():
