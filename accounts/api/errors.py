@@ -10,6 +10,7 @@ from django.core import exceptions as django_exceptions
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import CLIENT_ERROR, VALIDATION_ERROR, Error, ErrorType, ExceptionHandlerContext
@@ -144,6 +145,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return defaults.permission_denied(request, exception)
 
 
+@csrf_exempt  # else every other method than GET would be told of a missing token instead
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Answer 404 for an unknown path: the same body as for a missing object."""
     if is_api(request):

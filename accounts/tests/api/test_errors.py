@@ -197,7 +197,7 @@ class TestPathsWithoutView:
     )
     @pytest.mark.parametrize("method", ["get", "post", "delete"])
     def test_are_answered_like_missing_objects(self, path: str, method: str, db: None) -> None:
-        response = getattr(Client(), method)(path)
+        response = getattr(Client(enforce_csrf_checks=True), method)(path)
         assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
     def test_keep_the_html_page_outside_of_the_api(self, db: None) -> None:

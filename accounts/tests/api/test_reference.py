@@ -21,6 +21,13 @@ class TestReference:
         assert response.status_code == 200
         assert b"/api/v1/schema" in response.content or b"script=" in response.content
 
+    @pytest.mark.parametrize("page", ["schema", *PAGES])
+    @pytest.mark.parametrize("method", ["post", "put", "delete", "options"])
+    def test_refuses_other_methods_in_json(self, method: str, page: str, db: None) -> None:
+        response = getattr(Client(enforce_csrf_checks=True), method)(f"/api/v1/{page}")
+        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+        assert [error["code"] for error in response.json()["errors"]] == ["method_not_allowed"]
+
     @pytest.mark.parametrize("page", PAGES)
     def test_loads_nothing_from_elsewhere(self, page: str, db: None) -> None:
         response = Client().get(f"/api/v1/{page}")
