@@ -105,6 +105,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.RolePermission"],
     "DEFAULT_PARSER_CLASSES": ["accounts.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["accounts.api.renderers.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "accounts.api.negotiation.LenientNegotiation",
     "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.ItemsPagination",
     "DEFAULT_FILTER_BACKENDS": [
         "accounts.api.filters.StrictFilterBackend",

@@ -195,6 +195,7 @@ def gunicorn(port: int) -> list[str]:
         "--threads=16",
         "--preload",
         "--graceful-timeout=10",
+        "--limit-request-line=8190",
         "--log-level=warning",
         "--no-control-socket",
     ]
