@@ -75,8 +75,9 @@ def type_problem(field: serializers.Field, value: Any) -> Any:
     """Return DRF error details when the JSON type of `value` is not the field's; looks into lists and maps."""
     if value is None:
         return None
-    if isinstance(field, serializers.ListField) and isinstance(value, list):
-        problems = {i: problem for i, item in enumerate(value) if (problem := type_problem(field.child, item))}
+    if isinstance(field, serializers.ListField | serializers.ListSerializer) and isinstance(value, list):
+        child: Any = field.child
+        problems = {i: problem for i, item in enumerate(value) if (problem := type_problem(child, item))}
         return problems or None
     if isinstance(field, serializers.DictField) and isinstance(value, dict):
         return {key: problem for key, item in value.items() if (problem := type_problem(field.child, item))} or None
@@ -103,6 +104,10 @@ def expected_types(field: serializers.Field) -> tuple[type, ...]:  # noqa: PLR09
             return (float, int)
         case serializers.DecimalField():
             return (float, int, str)
+        case serializers.ListSerializer():
+            return (list,)
+        case serializers.BaseSerializer():
+            return (dict,)
         case _ if isinstance(field, TEXT_FIELDS):
             return (str,)
         case _:

@@ -18,7 +18,10 @@ class ActionFields(StrictSerializer):
     """What may be set of an action at any time."""
 
     key = serializers.CharField(
-        required=False, max_length=50, help_text="Stable name, unique in the workflow, used as `steps.<key>`."
+        required=False,
+        trim_whitespace=False,
+        max_length=50,
+        help_text="Stable name, unique in the workflow, used as `steps.<key>`.",
     )
     name = serializers.CharField(
         required=False, allow_blank=True, max_length=120, help_text="Label, ≤ 120 characters; empty: the type's."
@@ -43,6 +46,7 @@ class NewAction(ActionFields):
     key = serializers.CharField(
         required=False,
         allow_null=True,
+        trim_whitespace=False,
         max_length=50,
         help_text="Stable name `[a-z0-9_]{1,50}`, unique in the workflow; default: made from the type.",
     )

@@ -51,6 +51,8 @@ class TestStrictSerializer:
             ("color", 1, "Must be a text, not a whole number.", "invalid_choice"),
             ("identifier", 5, "Must be a text, not a whole number.", "invalid"),
             ("at", 5, "Must be a text, not a whole number.", "invalid"),
+            ("inner", [], "Must be an object, not a list.", "invalid"),
+            ("inners", {}, "Must be a list, not an object.", "invalid"),
         ],
     )
     def test_converts_no_type_into_another(self, field: str, value: object, detail: str, code: str) -> None:
@@ -62,6 +64,7 @@ class TestStrictSerializer:
         assert errors["texts"] == {1: ["Must be a text, not a whole number."]}
         assert errors["flags"] == {"y": ["Must be true or false, not a whole number."]}
         assert errors["inners"] == {1: {"size": ["Must be a whole number, not a text."]}}
+        assert codes({"inners": [{"size": 1}, 5]})["inners"] == {1: ["Must be an object, not a whole number."]}
 
     def test_takes_values_of_the_right_type(self) -> None:
         serializer = Everything(data={"text": "a", "number": 1, "amount": 1.5, "ratio": 1, "is_on": False})

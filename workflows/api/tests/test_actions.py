@@ -169,6 +169,7 @@ class TestCreate:
             ({"key": "No Key"}, {("invalid", "key")}),
             ({"key": ""}, {("blank", "key")}),
             ({"key": "k" * 51}, {("max_length", "key")}),
+            ({"key": "mark\n"}, {("invalid", "key")}),
             ({"name": "n" * 121}, {("max_length", "name")}),
             ({"is_enabled": "yes"}, {("invalid", "is_enabled")}),
             ({"on_error": "fallback"}, {("invalid_choice", "on_error")}),
