@@ -13,7 +13,7 @@ class ContactFilter(PeriodFilter):
     tag = django_filters.CharFilter(method="by_tag", label="Name of a tag, in any case.")
     email = django_filters.CharFilter(method="by_email", label="The contact that has this address, in any case.")
     phone = django_filters.CharFilter(method="by_phone", label="The contact that has this number; E.164 or local.")
-    owner = django_filters.UUIDFilter("owner_id", label="User id of the responsible member.")
+    owner_id = django_filters.UUIDFilter(label="User id of the responsible member.")
     source = django_filters.CharFilter(label="Where the contact came from, exactly.")
 
     class Meta:
@@ -37,7 +37,7 @@ class ContactFilter(PeriodFilter):
 class TaskFilter(PeriodFilter):
     status = django_filters.ChoiceFilter(choices=TaskStatus.choices, label="Only those in this status.")
     priority = django_filters.ChoiceFilter(choices=TaskPriority.choices, label="Only those of this priority.")
-    assignee = django_filters.UUIDFilter("assignee_id", label="User id of the member who has to do it.")
+    assignee_id = django_filters.UUIDFilter(label="User id of the member who has to do it.")
     contact_id = django_filters.UUIDFilter(label="Only those about this contact.")
     due_before = django_filters.IsoDateTimeFilter("due_at", "lt", label="Due before then.")
 

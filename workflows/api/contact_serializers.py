@@ -1,5 +1,6 @@
 """How contacts look from outside, and what can be sent of them."""
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -7,6 +8,7 @@ from rest_framework import serializers
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from workflows.crm.models import Channel, ConsentState, Contact
 from workflows.crm.services.contacts import DuplicateHandling
+from workflows.engine import clock
 
 MAXIMUM_TAGS = 100
 MAXIMUM_CUSTOM_FIELDS = 200
@@ -129,7 +131,14 @@ class ConsentSerializer(StrictSerializer):
         default="",
         help_text="How it is known: form, reply, document; required to opt in. ≤ 2000 characters.",
     )
-    recorded_at = serializers.DateTimeField(required=False, help_text="When the contact said so; default: now.")
+    recorded_at = serializers.DateTimeField(
+        required=False, help_text="When the contact said so, not in the future; default: now."
+    )
+
+    def validate_recorded_at(self, moment: datetime) -> datetime:
+        if moment > clock.now():  # it would outweigh every word that follows
+            raise serializers.ValidationError("This is in the future.", code="max_value")
+        return moment
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["state"] == ConsentState.OPT_IN and not attrs["evidence"].strip():

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.problems import Missing
-from workflows.crm.models import Contact, Note
+from workflows.crm.models import Contact, Note, NoteType
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.notes import NoteDraft, add_notes, change_note, delete_note
 from workflows.engine import clock
@@ -37,12 +37,20 @@ class NoteInput(StrictSerializer):
         return content
 
 
+class NewNote(NoteInput):
+    """A note to write; how it is filed cannot be changed later."""
+
+    note_type = serializers.ChoiceField(
+        choices=NoteType.choices, default=NoteType.GENERAL.value, help_text="How the note is filed: by kind."
+    )
+
+
 class ContactNoteViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
     """Notes about one contact, newest first."""
 
     queryset = Note.objects.all()
     serializer_class = NoteSerializer
-    input_serializer_class = NoteInput
+    input_serializer_classes = {"create": NewNote, "partial_update": NoteInput}
     lookup_url_kwarg = "note_id"
     search_fields = ("content",)
     ordering_fields = ("created_at", "updated_at")
@@ -55,7 +63,7 @@ class ContactNoteViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Des
             contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
             if not contacts:
                 raise Missing
-            draft = NoteDraft(contacts[self.parent.id], data["content"], author_id=self.caller.actor.user_id)
+            draft = NoteDraft(contacts[self.parent.id], **data, author_id=self.caller.actor.user_id)
             (note_id,) = add_notes(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
         return self.get_queryset().get(id=note_id)
 

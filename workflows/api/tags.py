@@ -38,10 +38,26 @@ class TagInput(StrictSerializer):
 class ContactTagInput(StrictSerializer):
     """A tag to put on the contact."""
 
-    tag_name = serializers.CharField(max_length=50, help_text="1–50 characters; made when there is none yet.")
+    tag_name = serializers.CharField(
+        required=False, max_length=50, help_text="1–50 characters; made when there is none yet. Required, or `name`."
+    )
     tag_color = serializers.CharField(
         required=False, allow_blank=True, max_length=7, help_text="`#RRGGBB`; counts when the tag is made."
     )
+    name = serializers.CharField(required=False, max_length=50, help_text="`tag_name`, as `/tags` calls it.")
+    color = serializers.CharField(
+        required=False, allow_blank=True, max_length=7, help_text="`tag_color`, as `/tags` calls it."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for field, alias in (("tag_name", "name"), ("tag_color", "color")):
+            if field in attrs and alias in attrs:
+                raise serializers.ValidationError({alias: f"Give either {field} or {alias}."}, code="invalid")
+            if alias in attrs:
+                attrs[field] = attrs.pop(alias)
+        if "tag_name" not in attrs:
+            raise serializers.ValidationError({"tag_name": "This field is required."}, code="required")
+        return attrs
 
 
 class TagViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):

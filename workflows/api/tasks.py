@@ -1,11 +1,12 @@
 """`/tasks`, and the tasks about one contact."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from rest_framework import serializers
 
-from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from accounts.api.serializers import AccountRelatedField, StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.problems import Missing
 from workflows.api.contact_filters import TaskFilter
@@ -56,21 +57,44 @@ class NewTask(StrictSerializer):
     )
 
 
+class NewTaskOfContact(NewTask):
+    """A task to make, and the contact that it is about."""
+
+    contact_id = AccountRelatedField(
+        queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),
+        code="contact_not_found",
+        help_text="A contact of the account.",
+    )
+
+
 class TaskChange(NewTask):
     """What can be changed of a task; `status: completed` says that it is done."""
 
     status = serializers.ChoiceField(choices=TaskStatus.choices, required=False, help_text="Whether it is done.")
 
 
-class TaskViewSet(ListMixin, RetrieveMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+class TaskViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
     """Tasks of the account about present contacts, newest first."""
 
     queryset = Task.objects.filter(contact__deleted_at=None)
     serializer_class = TaskSerializer
-    input_serializer_class = TaskChange
+    input_serializer_classes = {"create": NewTaskOfContact, "partial_update": TaskChange}
     filterset_class = TaskFilter
     search_fields = ("title", "description")
     ordering_fields = ("created_at", "updated_at", "due_at", "title")
+
+    def perform_create(self, data: dict[str, Any]) -> Task:
+        return self.create_task(data.pop("contact_id").id, data)
+
+    def create_task(self, contact_id: UUID, data: dict[str, Any]) -> Task:
+        with transaction.atomic():
+            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[contact_id])
+            if not contacts:
+                raise Missing
+            draft = TaskDraft(contacts[contact_id], **data)
+            (answer,) = create_tasks(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
+            task_id = accepted(answer)
+        return self.get_queryset().get(id=task_id)
 
     def perform_update(self, task: Task, data: dict[str, Any]) -> Task:
         with transaction.atomic():
@@ -81,7 +105,7 @@ class TaskViewSet(ListMixin, RetrieveMixin, UpdateMixin, DestroyMixin, AccountVi
             delete_task(**self.on_behalf(), task_id=task.id)
 
 
-class ContactTaskViewSet(CreateMixin, TaskViewSet):
+class ContactTaskViewSet(TaskViewSet):
     """Tasks about one contact, newest first."""
 
     input_serializer_classes = {"create": NewTask, "partial_update": TaskChange}
@@ -91,11 +115,4 @@ class ContactTaskViewSet(CreateMixin, TaskViewSet):
     parent_field = "contact"
 
     def perform_create(self, data: dict[str, Any]) -> Task:
-        with transaction.atomic():
-            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
-            if not contacts:
-                raise Missing
-            draft = TaskDraft(contacts[self.parent.id], **data)
-            (answer,) = create_tasks(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
-            task_id = accepted(answer)
-        return self.get_queryset().get(id=task_id)
+        return self.create_task(self.parent.id, data)

@@ -159,6 +159,10 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
     ("post", "contacts/{contact_id}/notes"): lambda account, ids: {"content": "Called."},
     ("post", "contacts/{contact_id}/tags"): lambda account, ids: {"tag_name": "VIP"},
     ("post", "contacts/{contact_id}/tasks"): lambda account, ids: {"title": "Call back"},
+    ("post", "tasks"): lambda account, ids: {
+        "title": "Call back",
+        "contact_id": str(ContactFactory(account=account).id),
+    },
     ("post", "custom-fields"): lambda account, ids: {"key": "size", "label": "Size", "field_type": "text"},
     ("post", "email-templates"): lambda account, ids: {"name": "Welcome", "body_text": "Hello"},
     ("post", "email-templates/{id}/preview"): lambda account, ids: {

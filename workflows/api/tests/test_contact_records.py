@@ -50,12 +50,19 @@ class TestContactTags:
         ]
         assert Tag.objects.count() == 1
 
+    def test_are_named_as_in_the_list_of_tags_too(self, api: APIClient, contact: Contact) -> None:
+        response = api.post(f"/api/v1/contacts/{contact.id}/tags", {"name": "VIP", "color": "#ff0000"})
+        assert (response.status_code, response.json()["name"], response.json()["color"]) == (201, "VIP", "#FF0000")
+
     @pytest.mark.parametrize(
         ("body", "problem"),
         [
             ({}, ("required", "tag_name")),
             ({"tag_name": "x" * 51}, ("max_length", "tag_name")),
             ({"tag_name": "fine", "tag_color": "red"}, ("invalid", "tag_color")),
+            ({"color": "#ff0000"}, ("required", "tag_name")),
+            ({"tag_name": "fine", "name": "finer"}, ("invalid", "name")),
+            ({"name": "x" * 51}, ("max_length", "name")),
         ],
     )
     def test_refuses(self, api: APIClient, contact: Contact, body: dict[str, str], problem: tuple[str, str]) -> None:
@@ -107,6 +114,16 @@ class TestNotes:
         assert (response.status_code, errors_of(response)) == (400, [(code, "content")])
         assert Event.objects.count() == 0
 
+    def test_are_filed_by_kind(self, api: APIClient, contact: Contact) -> None:
+        address = f"/api/v1/contacts/{contact.id}/notes"
+        made = api.post(address, {"content": "Called.", "note_type": "workflow"})
+        assert (made.status_code, made.json()["note_type"]) == (201, "workflow")
+        odd = api.post(address, {"content": "Called.", "note_type": "poem"})
+        assert (odd.status_code, errors_of(odd)) == (400, [("invalid_choice", "note_type")])
+        fixed = api.patch(f"{address}/{made.json()['id']}", {"note_type": "general"})
+        assert (fixed.status_code, errors_of(fixed)) == (400, [("unknown_field", "note_type")])
+        assert Note.objects.get().note_type == "workflow"
+
     def test_of_another_contact_are_missing(self, api: APIClient, account: Account, contact: Contact) -> None:
         other = NoteFactory(contact=ContactFactory(account=account))
         assert api.get(f"/api/v1/contacts/{contact.id}/notes/{other.id}").status_code == 404
@@ -126,6 +143,27 @@ class TestTasks:
         assert [event.event_type for event in Event.objects.order_by("sequence")] == ["task_created", "task_completed"]
         assert api.delete(address).status_code == 204
         assert Task.objects.count() == 0
+
+    def test_are_made_for_any_contact_of_the_account(
+        self, api: APIClient, other_account: Account, contact: Contact
+    ) -> None:
+        made = api.post("/api/v1/tasks", {"title": "Call", "contact_id": str(contact.id)})
+        assert (made.status_code, made.json()["contact_id"]) == (201, str(contact.id))
+        assert api.get(f"/api/v1/contacts/{contact.id}/tasks").json()["items"] == [made.json()]
+        gone = ContactFactory(account=contact.account, deleted_at="2026-01-01T00:00:00Z")
+        for unknown in (gone.id, ContactFactory(account=other_account).id, uuid4()):
+            response = api.post("/api/v1/tasks", {"title": "Call", "contact_id": str(unknown)})
+            assert (response.status_code, errors_of(response)) == (400, [("contact_not_found", "contact_id")])
+        nobody = api.post("/api/v1/tasks", {"title": "Call"})
+        assert (nobody.status_code, errors_of(nobody)) == (400, [("required", "contact_id")])
+        assert Task.objects.count() == 1
+
+    def test_of_a_member_are_found(self, api: APIClient, contact: Contact) -> None:
+        member = MembershipFactory(account=contact.account).user
+        TaskFactory(contact=contact, title="mine", assignee=member)
+        TaskFactory(contact=contact, title="nobody's")
+        items = api.get(f"/api/v1/tasks?assignee_id={member.id}").json()["items"]
+        assert [item["title"] for item in items] == ["mine"]
 
     def test_need_a_member(self, api: APIClient, other_account: Account, contact: Contact) -> None:
         stranger = MembershipFactory(account=other_account).user
@@ -166,6 +204,12 @@ class TestConsents:
     def test_an_opt_in_needs_evidence(self, api: APIClient, contact: Contact) -> None:
         response = api.post(f"/api/v1/contacts/{contact.id}/consents", {"channel": "sms", "state": "opt_in"})
         assert (response.status_code, errors_of(response)) == (400, [("required", "evidence")])
+        assert Consent.objects.count() == 0
+
+    def test_a_word_of_the_future_is_refused(self, api: APIClient, contact: Contact) -> None:
+        body = {"channel": "sms", "state": "opt_in", "evidence": "form", "recorded_at": "2999-01-01T00:00:00Z"}
+        response = api.post(f"/api/v1/contacts/{contact.id}/consents", body)
+        assert (response.status_code, errors_of(response)) == (400, [("max_value", "recorded_at")])
         assert Consent.objects.count() == 0
 
     def test_an_older_word_does_not_lift_an_opt_out(self, api: APIClient, contact: Contact) -> None:

@@ -198,7 +198,7 @@ class TestListContacts:
         owner = MembershipFactory(account=account).user
         contact = ContactFactory(account=account, owner=owner)
         ContactFactory(account=account)
-        items = api.get(f"{CONTACTS}?owner={owner.id}").json()["items"]
+        items = api.get(f"{CONTACTS}?owner_id={owner.id}").json()["items"]
         assert [item["id"] for item in items] == [str(contact.id)]
 
     def test_refuses_an_unknown_filter(self, api: APIClient) -> None:
