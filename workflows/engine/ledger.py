@@ -82,7 +82,11 @@ def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
                 result_data, attempts, retry_count, scheduled_at, started_at, completed_at, duration_ms
             )
             SELECT id, %s, %s, execution_id, %s, %s, contact_id, %s, %s, visit, %s, COALESCE(error_class, ''),
-                   COALESCE(error_message, ''), false, data, result, '[]', 0, scheduled_at, %s, %s, %s
+                   COALESCE(error_message, ''), false, data, result, CASE WHEN error_class <> '' THEN
+                       jsonb_build_array(jsonb_build_object(
+                           'at', %s::text, 'error_class', error_class, 'message', error_message
+                       ))
+                   ELSE '[]' END, 0, scheduled_at, %s, %s, %s
             FROM ROWS FROM (
                 unnest(
                     %s::uuid[], %s::uuid[], %s::uuid[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[]
@@ -99,6 +103,7 @@ def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
                 page.step.action_type,
                 page.step.key,
                 page.status,
+                page.finished_at.isoformat(),
                 None if page.status == ActionExecutionStatus.PENDING else page.started_at,
                 None if is_open else page.finished_at,
                 None if is_open else int((page.finished_at - page.started_at).total_seconds() * 1000),

@@ -90,7 +90,7 @@ class WaitTime(ActionType):
         for step in steps:
             zone = zone_of(step, steps.config["timezone_mode"])
             if zone not in ends:
-                ends[zone] = outcome(next_open(earliest, zone, window))
+                ends[zone] = outcome(next_open(earliest, zone, window), steps.config)
             outcomes.append(ends[zone])
         return outcomes
 
@@ -127,7 +127,7 @@ def zone_of(step: Step, mode: str) -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
-def outcome(until: datetime | None) -> Outcome:
+def outcome(until: datetime | None, config: Mapping[str, Any]) -> Outcome:
     if until is None:
-        return Failed("invalid_config", NEVER_OPEN)
-    return WaitUntil(until, {"until": until.isoformat()})
+        return Failed("invalid_config", NEVER_OPEN, data=config)
+    return WaitUntil(until, {"until": until.isoformat()}, data=config)

@@ -118,6 +118,9 @@ class TestAdvance:
         assert execution.error_message == "It was not to be."
         assert execution.current_action_id == row.action_id
         assert (row.status, row.error_class, row.error_message) == ("failed", "rejected", "It was not to be.")
+        assert row.attempts == [
+            {"at": row.completed_at.isoformat(), "error_class": "rejected", "message": "It was not to be."}
+        ]
         assert (execution.due_at, execution.reentry_key) == (None, None)
 
     def test_goes_on_after_a_failing_step_that_may(self, virtual_clock: VirtualClock) -> None:

@@ -38,8 +38,13 @@ class TestWaitTime:
         assert until(contact, duration=duration, unit=unit) == NOW + expected
 
     def test_tells_when_it_ends(self, contact):
-        outcomes = run("wait_time", contact, {"duration": 1, "unit": "days"})
-        assert outcomes == [WaitUntil(NOW + timedelta(days=1), {"until": "2026-05-05T09:30:00+00:00"})]
+        (outcome,) = run("wait_time", contact, {"duration": 1, "unit": "days"})
+        assert isinstance(outcome, WaitUntil)
+        assert (outcome.at, outcome.result) == (NOW + timedelta(days=1), {"until": "2026-05-05T09:30:00+00:00"})
+
+    def test_logs_its_config(self, contact):
+        (outcome,) = run("wait_time", contact, {"duration": 1, "unit": "days"})
+        assert outcome.data == {"duration": 1, "unit": "days", "timezone_mode": "account"}
 
     def test_counts_a_day_as_24_hours_when_clocks_change(self, contact):
         now = datetime(2026, 3, 7, 12, 0, tzinfo=UTC)
