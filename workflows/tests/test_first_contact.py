@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
 from config.tests.running import ROOT, Installation, installation
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.proof
 
 WALKTHROUGH = ROOT / "docs" / "first-five-minutes.md"
 NAMES = ("ACCOUNT", "KEY", "WORKFLOW", "TAG", "FIELD", "PARTNER", "NOTE", "TASK", "UNTAG", "WAIT", "END", "CONTACT",
-         "EXECUTION", "IMPORT")  # fmt: skip
+         "EXECUTION", "IMPORT", "SEEDS", "READER", "FIRST", "SECOND", "FAILING", "SIGNING")  # fmt: skip
 SECONDS_OF_PATIENCE = 120
 
 
@@ -119,6 +120,51 @@ def test_the_walkthrough_does_what_it_says(running):
     assert kinds.count("step") == 8
     assert kinds.count("note") == 1
     assert kinds.count("event") >= 5
+
+    assert_that_mails_and_webhooks_arrived(running, api, names, printed)
+
+
+def assert_that_mails_and_webhooks_arrived(
+    running: Installation, api: Caller, names: dict[str, str], printed: str
+) -> None:
+    def ledger(query: str) -> list[dict[str, Any]]:
+        port = json.loads((running.data_dir / "postbox.json").read_text())["http"]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", f"/ledger?order=oldest&{query}")
+            items: list[dict[str, Any]] = json.loads(connection.getresponse().read())["items"]
+            return items
+        finally:
+            connection.close()
+
+    (mail,) = ledger("protocol=smtp&recipient=ada@example.com")
+    assert mail["subject"] == "Seeds for Ada"
+    assert "\n200 image/gif\n302 https://example.com/seeds\n200\n200\n" in printed
+    messages = api.get(f"/messages?contact_id={names['READER']}")["items"]
+    (sent,) = [message for message in messages if message["execution_id"] == names["FIRST"]]
+    assert (sent["status"], sent["opens"], sent["clicks"]) == ("clicked", 1, 1)
+    consents = api.get(f"/contacts/{names['READER']}/consents")["items"]
+    assert [(consent["channel"], consent["state"]) for consent in consents] == [("email", "opt_out")]
+    first, second = (
+        [(row["action_type"], row["status"]) for row in api.get(f"/executions/{names[name]}/logs")["items"]]
+        for name in ("FIRST", "SECOND")
+    )
+    assert first == [("send_email", "completed"), ("webhook_call", "completed")]
+    assert second == [("send_email", "skipped"), ("webhook_call", "completed")]
+
+    hooks = ledger("protocol=http&path=/hooks/seeds")
+    assert [hook["outcome"] for hook in hooks] == ["new", "new", "refused", "new"]
+    for hook in hooks:
+        headers = {name.lower(): value for name, value in hook["headers"]}
+        assert Webhook(names["SIGNING"]).verify(hook["body"], headers)["email"] == "ada@example.com"
+    assert printed.count("verified: ") == 2
+
+    (told,) = api.get("/notifications")["items"]
+    assert (told["kind"], told["execution_id"], told["count"]) == ("execution_failed", names["FAILING"], 1)
+    assert told["read_at"] is not None
+    (letter,) = ledger("protocol=smtp&recipient=gardener@example.com")
+    assert letter["subject"] == "Seeds: 1 execution needs you"
+    assert api.get(f"/executions/{names['FAILING']}")["status"] == "completed"
 
 
 def test_cancel_and_retry_answer_as_the_contract_says(running):
