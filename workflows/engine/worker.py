@@ -25,6 +25,7 @@ logger = structlog.get_logger(__name__)
 LANES = {STEPS_QUEUE: 1, CHORES_QUEUE: 4} | {LANE_QUEUE.format(lane): 1 for lane in Lane}
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 25.0
+CALLS_GRACE_SECONDS = 23.0  # then calls are given back, which takes a moment
 RESTART_SECONDS = 0.5
 
 
@@ -35,7 +36,7 @@ def work() -> None:
     try:
         asyncio.run(keep_lanes_open())
     finally:
-        end_lanes(seconds=stopping.seconds_left(GRACE_SECONDS))
+        end_lanes(seconds=stopping.seconds_left(CALLS_GRACE_SECONDS))
         pulse.end()
 
 

@@ -226,3 +226,35 @@ class TestHosts:
         begun, at = completed.count(), time.monotonic()
         wait_until(lambda: completed.count() == len(contact_ids), seconds=120)
         return (len(contact_ids) - begun) / (time.monotonic() - at)
+
+
+class TestStopping:
+    def test_gives_back_calls_that_outlast_it(self, installation: Installation, postbox: PostboxClient) -> None:
+        postbox.add_rule("hang")
+        account = new_account(postbox)
+        workflows = [
+            ActiveWorkflowFactory(account=account, chain=[step]) for step in (mail(), hook(postbox.url("/hooks/hang")))
+        ]
+        contact_ids = new_contacts(account, 5)
+        installation.start_workers(1)
+        for workflow in workflows:
+            enroll_many(
+                account_id=account.id,
+                workflow_id=workflow.id,
+                contacts=contact_ids,
+                source="command",
+                now=installation.clock.now(),
+            )
+        sending = WorkflowDispatch.objects.filter(account=account, status="sending")
+        wait_until(lambda: sending.count() == 10, seconds=30)
+
+        started = time.monotonic()
+        installation.stop_workers()
+        seconds = time.monotonic() - started
+
+        say(f"ended in {seconds:.1f} s with ten calls that hang")
+        assert seconds < 30
+        hooks = WorkflowDispatch.objects.filter(workflow_id=workflows[1].id)
+        assert set(hooks.values_list("status", "lease_id", "lost_leases")) == {("ready", None, 0)}
+        mails = WorkflowExecution.objects.filter(workflow=workflows[0])
+        assert set(mails.values_list("status", "pause_reason")) == {("paused", "outcome_unknown")}
