@@ -1,5 +1,5 @@
 """The staff door."""
 
-from workflows.admin import contacts, executions, workflows
+from workflows.admin import contacts, executions, notifications, workflows
 
-__all__ = ["contacts", "executions", "workflows"]
+__all__ = ["contacts", "executions", "notifications", "workflows"]
