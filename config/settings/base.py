@@ -191,6 +191,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Followthrough <follo
 EMAIL_TIMEOUT = 10
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=[])  # CIDRs beyond the public internet
 POSTBOX_ENABLED = False  # the stand-in for outside services, see workflows.messaging.postbox
+POSTBOX_IS_DEFAULT = False  # whether accounts without a mail server send there
 
 WORKFLOW_LIMITS = {"actions": 50, "workflows": 500, "config_bytes": 64 * 1024, "rendered_bytes": 1024 * 1024}
 ENGINE = {

@@ -12,3 +12,4 @@ EMAIL_BACKEND = "workflows.messaging.postbox.django_mail.PostboxBackend"  # mail
 SECRET_KEYS = env.list("SECRET_KEYS", default=[]) or [local_encryption_key(DATA_DIR)]
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=["127.0.0.1/32"])
 POSTBOX_ENABLED = True
+POSTBOX_IS_DEFAULT = True

@@ -1,13 +1,15 @@
 """The mail servers of an account."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict
 from workflows.messaging.models import Connection, ConnectionKind
+from workflows.messaging.postbox import POSTBOX_HOST
 
 
 def connect_smtp(
@@ -25,11 +27,11 @@ def connect_smtp(
 
     The host `postbox.test` is the postbox of this installation, whatever its port is today.
     """
-    settings = {"host": host, "port": port, "security": security, "username": username}
+    options = {"host": host, "port": port, "security": security, "username": username}
     try:
         with transaction.atomic():
             connection = Connection.objects.create(
-                account_id=account_id, kind=ConnectionKind.SMTP, name=name, settings=settings, secret_id=secret_id
+                account_id=account_id, kind=ConnectionKind.SMTP, name=name, settings=options, secret_id=secret_id
             )
             audit.record(
                 account_id=account_id,
@@ -37,7 +39,7 @@ def connect_smtp(
                 verb="connection.created",
                 object_type="connection",
                 object_id=connection.id,
-                after={"name": name, "kind": ConnectionKind.SMTP.value, **settings},
+                after={"name": name, "kind": ConnectionKind.SMTP.value, **options},
             )
     except IntegrityError as error:
         raise Conflict("name_taken", f"There is a connection named {name} already.", "name") from error
@@ -45,6 +47,26 @@ def connect_smtp(
 
 
 def choose_smtp(*, account_id: UUID, connection_id: UUID | None = None) -> Connection | None:
-    """Return the connection asked for, else the account's first; None when there is none that is enabled."""
-    enabled = Connection.objects.for_account(account_id).filter(kind=ConnectionKind.SMTP, is_enabled=True)
-    return enabled.filter(id=connection_id).first() if connection_id else enabled.order_by("id").first()
+    """Return the connection asked for, else the account's first; None when there is none that is enabled.
+
+    Where the postbox is the default mail server, as with `make run`, an account without any connection has that one.
+    """
+    connections = Connection.objects.for_account(account_id).filter(kind=ConnectionKind.SMTP)
+    enabled = connections.filter(is_enabled=True)
+    if connection_id:
+        return enabled.filter(id=connection_id).first()
+    chosen = enabled.order_by("id").first()
+    if chosen is None and settings.POSTBOX_IS_DEFAULT and not connections.exists():
+        return postbox_of(account_id)
+    return chosen
+
+
+def postbox_of(account_id: UUID) -> Connection:
+    """Return a connection to the postbox that is in no table."""
+    return Connection(
+        id=uuid5(account_id, POSTBOX_HOST),
+        account_id=account_id,
+        kind=ConnectionKind.SMTP,
+        name="Postbox",
+        settings={"host": POSTBOX_HOST, "security": "none"},
+    )
