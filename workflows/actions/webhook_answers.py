@@ -24,7 +24,9 @@ CONTACT = "contact."
 """How a mapping's target begins that is a field of the contact."""
 OWN_RESULTS = ("status_code", "duration_ms", "body", "contact")
 KEPT_BYTES = 64 * 1024
-"""How much of a body is kept as the step's result, and how much of one mapped value."""
+"""How much of a body is kept as the step's result."""
+MAPPED_BYTES = 8 * 1024
+"""How long one mapped value may be, as JSON."""
 SHORTEST_MASKED = 6
 LONGEST_POSITION = 6
 
@@ -102,7 +104,7 @@ class AnswerBody:
                 value = value[int(name)] if int(name) < len(value) else None
             else:
                 return None
-        return value if len(orjson.dumps(value)) <= KEPT_BYTES else None
+        return value if len(orjson.dumps(value)) <= MAPPED_BYTES else None
 
 
 def is_shallow(value: Any, depth: int = 0) -> bool:

@@ -147,7 +147,7 @@ class WebhookCall(OutsideType):
             child=ResponseMapping(),
             max_length=MAXIMUM_MAPPINGS,
             required=False,
-            help_text="Values of a JSON answer to keep, ≤ 20.",
+            help_text="Values of a JSON answer to keep, ≤ 20; null where there is none or it has more than 8 KB.",
         )
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Webhooks through a real receiver: the postbox."""
 
+import contextlib
+import resource
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +24,7 @@ from workflows.actions.tests.internal.webhooks import ACTOR, call, failure, head
 from workflows.crm.models import Contact, Event
 from workflows.crm.tests.factories import ContactFactory, CustomFieldFactory
 from workflows.messaging.models import Secret
-from workflows.messaging.postbox.testing import PostboxClient, postbox_in_thread
+from workflows.messaging.postbox.testing import PostboxClient, postbox_in_process, postbox_in_thread
 from workflows.messaging.secrets import MASK, create_secret, replace_secret, reveal_secrets
 from workflows.messaging.signing import new_signing_secret
 from workflows.messaging.tests.factories import SecretFactory
@@ -46,6 +49,12 @@ def canary(canary_server: PostboxClient) -> PostboxClient:
     """A server at an address that must not be called; nobody has called it."""
     canary_server.clear()
     return canary_server
+
+
+def resident_megabytes() -> float:
+    """Return how much memory this process has now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024**2
 
 
 def deep(levels: int) -> Any:
@@ -491,6 +500,12 @@ class TestAnswers:
         ).result
         assert {name: result[name] for name in mapping} == {"first": "a1", "ok": False, "none": None, "odd": None}
 
+    def test_that_are_long_are_not_mapped(self, contact, postbox):
+        postbox.add_rule("accept", body='{"short": "a", "long": "' + "x" * 9_000 + '"}')
+        mapping = [{"path": name, "to": name} for name in ("short", "long")]
+        result = call(contact, url=postbox.url(), response_mapping=mapping).result
+        assert (result["short"], result["long"]) == ("a", None)
+
     def test_without_json_map_to_nothing(self, contact, postbox):
         postbox.add_rule("accept", body="<html>")
         mapping = [{"path": "a", "to": "a"}, {"path": "b", "to": "contact.first_name"}]
@@ -633,6 +648,20 @@ class TestHostileServers:
         assert isinstance(outcome, ending)
         assert time.monotonic() - started < 2
         assert len(str(outcome.result.get("body", ""))) <= 64 * 1024
+
+    @pytest.mark.proof
+    @pytest.mark.parametrize("behaviour", ["gzip_bomb", "endless_body", "endless_head"])
+    def test_leave_memory_flat(self, contact, tmp_path, behaviour):
+        with postbox_in_process(tmp_path) as postbox:
+            postbox.add_rule(behaviour)
+            request = prepare(contact, url=postbox.url(), store_response=True, timeout_seconds=5)
+            sizes = []
+            for _ in range(4):
+                for _ in range(50):
+                    with contextlib.suppress(OutcomeUnknown):
+                        registry.get("webhook_call").perform(request.payload, key=uuid7())
+                sizes.append(resident_megabytes())
+        assert sizes[-1] - sizes[0] < 8, sizes
 
     def test_may_redirect_three_times_only(self, contact, postbox):
         postbox.add_rule("redirect", hops=3)
