@@ -107,7 +107,9 @@ def revive_jobs() -> None:
             """
             WITH stuck AS MATERIALIZED (
                 SELECT job.id, job.queueing_lock, job.args, job.task_name,
-                       row_number() OVER (PARTITION BY COALESCE(job.queueing_lock, job.id::text) ORDER BY job.id) AS number
+                       row_number() OVER (
+                           PARTITION BY COALESCE(job.queueing_lock, job.id::text) ORDER BY job.id
+                       ) AS number
                 FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
                 WHERE job.status = 'doing'
                       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))

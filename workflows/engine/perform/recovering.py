@@ -84,7 +84,6 @@ class TakingBack:
 
     def __init__(self, facts: Facts, runs: dict[UUID, Run], now: datetime, is_death: bool) -> None:
         self.runs = runs
-        self.facts = facts
         self.now = now
         self.is_death = is_death
         self.finishing = Finishing(facts, runs, now)
@@ -113,7 +112,7 @@ class TakingBack:
                     row.history = replace(row.history, is_ambiguous=True)
                     change.attempts = [attempt_of(DIED, self.now)]
                 self.finishing.ledger.changes.append(change)
-                is_parked = run.status == ExecutionStatus.PAUSED or run.workflow_id not in self.facts.active
+                is_parked = run.status == ExecutionStatus.PAUSED
                 row.leave(DispatchStatus.PARKED if is_parked else DispatchStatus.READY)
                 again.append(row)
         write_rows(again)

@@ -14,6 +14,7 @@ from workflows.engine.perform.recovering import recover_dispatches
 from workflows.engine.tests.kinds import Outside
 from workflows.engine.tests.leading import advance_all, enrolled, logged
 from workflows.engine.tests.perform.conftest import Later
+from workflows.engine.tests.perform.test_gate import pause, resume
 from workflows.models import ActionExecution, WorkflowDispatch, WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory
 
@@ -111,6 +112,24 @@ class TestRecover:
         assert execution.status == "cancelled"
         assert ActionExecution.objects.get().error_class == "outcome_unknown"
         assert not WorkflowDispatch.objects.exists()
+
+    @pytest.mark.usefixtures("honours_keys")
+    def test_keeps_a_call_of_a_paused_workflow_until_it_goes_on(
+        self, outside: Outside, execution: WorkflowExecution, runner: LaneRunner, virtual_clock: VirtualClock
+    ) -> None:
+        runner.turn()
+        pause(execution, virtual_clock)
+        die()
+        recover_dispatches()
+        perform_due("http")
+        assert outside.calls == []
+        assert WorkflowDispatch.objects.get().status == "parked"
+
+        resume(execution, virtual_clock)
+        perform_due("http")
+        advance_all()
+        execution.refresh_from_db()
+        assert execution.status == "completed"
 
     @pytest.mark.usefixtures("honours_keys")
     def test_quarantines_the_call_that_kills_its_worker(
