@@ -18,6 +18,26 @@ Fields of type *template* are Liquid, rendered for each contact when its step is
 rendered text. They see `contact.*`, `contact.custom_fields.*`, `contact.owner.*`, `account.*`, `workflow.*`,
 `execution.*`, `trigger.*` and `steps.<key>.*` (the results of earlier steps, named below). A value that cannot be
 rendered, or does not fit, fails the step for that contact alone. Unknown fields are refused.
+
+## When a step fails
+
+`on_error` of the action says what follows: `stop` (the default: the execution fails and the workflow's owner is told)
+or `continue` (the failure is logged and the contact goes on). Steps with an effect outside are tried again first, by
+the class of the error:
+
+| class | what happened | tried again |
+|---|---|---|
+| `timeout`, `network` | no connection, or nothing was sent; else only where the receiver honours keys | 3 times |
+| `unavailable` | the server has troubles (5xx) | 3 times |
+| `rate_limited` | too many calls (429) | until 24 hours are over |
+| `authentication` | credentials were refused: the execution pauses until it is retried | never |
+| `rejected`, `invalid_config` | no repetition would help | never |
+| `outcome_unknown` | it may have been sent: the execution pauses until somebody settles it | never |
+
+Repetitions come after 60 s · 2ⁿ⁻¹, at most an hour (throttled ones: 60 s · n), ± 10 %; a provider's `Retry-After` lets
+them come later. Some types have times of their own. The action's `retry`, for example
+`{"max_retries": 5, "base_seconds": 10, "max_seconds": 600, "strategy": "linear"}`, comes before both: 0–10 repetitions;
+what it leaves out stays. Other steps keep such a rule without using it.
 """
 
 

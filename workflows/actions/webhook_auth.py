@@ -42,7 +42,7 @@ class AuthConfig(StrictConfig):
     username = TextField(
         required=False,
         max_length=255,
-        pattern="[^:\x00-\x1f]+",
+        pattern=r"[^:\x00-\x1f]+",
         hint="Leave out colons and control characters.",
         help_text="basic: the user name, ≤ 255 characters, no colon.",
     )
