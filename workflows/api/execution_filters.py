@@ -38,5 +38,8 @@ class LogFilter(PeriodFilter):
 
 
 class ActionExecutionFilter(LogFilter):
+    contact_id = django_filters.UUIDFilter(
+        "workflow_execution__contact_id", label="Only steps of this contact."
+    )  # by way of its executions, for which there is an index
     workflow_id = django_filters.UUIDFilter(label="Only steps of this workflow.")
     error_class = django_filters.CharFilter(label="Only failures of this class, e.g. `outcome_unknown`.")
