@@ -29,6 +29,15 @@ class Conflict(Exception):
         self.problem = Problem(code, detail, attr)
 
 
+class Stale(Exception):
+    """The object is another by now than the caller has seen; nothing was changed (HTTP 412)."""
+
+    def __init__(
+        self, detail: str = "It was changed since you read it. Read it again, then repeat the change."
+    ) -> None:
+        super().__init__(detail)
+
+
 class Missing(Exception):
     """The object does not exist in this account (HTTP 404)."""
 

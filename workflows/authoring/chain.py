@@ -1,4 +1,7 @@
-"""Changing the chain of a workflow's actions: the only way in which links are written."""
+"""Changing the chain of a workflow's actions: the only way in which links are written.
+
+What depends on the order takes an `expected_revision`: Stale when the workflow is at another one by now.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,13 +48,16 @@ def add_action(
     is_enabled: bool = True,
     on_error: str = OnError.STOP,
     retry: Mapping[str, Any] | None = None,
+    expected_revision: int | None = None,
 ) -> PlacedAction:
     """Add an action to a list, at `position` and/or behind `previous_action_id`; without either, at the end.
 
     Refused: `workflow_must_be_in_draft`, `maximum_actions_exceeded`, `action_position_conflict`, `name_taken` (key),
     `branch_not_found`, and whatever is wrong with type, config and the other fields, all at once.
     """
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     edit.require_room()
     action = Action(
         account_id=account_id,
@@ -76,9 +82,13 @@ def add_action(
 
 
 @transaction.atomic
-def duplicate_action(*, account_id: UUID, actor: Actor, workflow_id: UUID, action_id: UUID) -> PlacedAction:
+def duplicate_action(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, action_id: UUID, expected_revision: int | None = None
+) -> PlacedAction:
     """Put a copy right behind the action; the copy's key is made from its type."""
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     original = edit.action(action_id)
     edit.require_room()
     copy = Action(
@@ -109,7 +119,7 @@ def update_action(
     """
     edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
     action = edit.action(action_id)
-    old_key, old_values, old_place = action.key, _own_values(action), edit.placed(action)
+    old_key, old_values, old_place = action.key, own_values(action), edit.placed(action)
     before = action_facts(old_place)
     problems = []
     for field in (*OWN_FIELDS, "retry"):
@@ -126,7 +136,7 @@ def update_action(
     if action.key != old_key:
         _require_free_key(edit, action)
         _require_unused_key(edit, action, old_key)
-    if _own_values(action) != old_values:
+    if own_values(action) != old_values:
         action.updated_by_id = actor.user_id
         action.save(update_fields=[*OWN_FIELDS, "retry", "action_config", "updated_by", "updated_at"])
     elif edit.placed(action) == old_place:
@@ -143,9 +153,12 @@ def move_action(
     action_id: UUID,
     position: int,
     branch_id: UUID | None = None,
+    expected_revision: int | None = None,
 ) -> PlacedAction:
     """Move an action to `position` in the list of `branch_id` (null: the main list)."""
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     action = edit.action(action_id)
     old_place, old_branch_id = edit.placed(action), action.branch_id
     before = action_facts(old_place)
@@ -166,12 +179,15 @@ def reorder_actions(
     workflow_id: UUID,
     action_positions: Mapping[UUID, int],
     branch_id: UUID | None = None,
+    expected_revision: int | None = None,
 ) -> list[PlacedAction]:
     """Put the named actions at the named positions of one list and return the list in its new order.
 
     Actions that are not named keep their relative order around the named ones.
     """
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     items = edit.items(branch_id)
     order = [action.key for action in items]
     items[:] = rearranged(items, action_positions)
@@ -193,9 +209,13 @@ def reorder_actions(
 
 
 @transaction.atomic
-def remove_action(*, account_id: UUID, actor: Actor, workflow_id: UUID, action_id: UUID) -> None:
+def remove_action(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, action_id: UUID, expected_revision: int | None = None
+) -> None:
     """Remove an action; its neighbours are linked to each other."""
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     action = edit.action(action_id)
     before = action_facts(edit.placed(action))
     edit.items(action.branch_id).remove(action)
@@ -213,7 +233,8 @@ def remove_action(*, account_id: UUID, actor: Actor, workflow_id: UUID, action_i
     edit.check()
 
 
-def _own_values(action: Action) -> tuple[object, ...]:
+def own_values(action: Action) -> tuple[object, ...]:
+    """Return what is stored of the action itself, whatever its place."""
     return tuple(getattr(action, field) for field in (*OWN_FIELDS, "retry", "action_config"))
 
 

@@ -9,29 +9,35 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.problems import Conflict, Invalid, Missing, Problem
+from accounts.problems import Conflict, Invalid, Missing, Problem, Stale
 from workflows.authoring.ordering import ActionList, BrokenChain, PlacedAction, ordered_lists, placed
 from workflows.models import Action, Workflow, WorkflowStatus
 
 EDITABLE_STATUSES = (WorkflowStatus.DRAFT, WorkflowStatus.PAUSED)
 
 
-def lock_workflow(*, account_id: UUID, workflow_id: UUID) -> Workflow:
+def lock_workflow(*, account_id: UUID, workflow_id: UUID, expected_revision: int | None = None) -> Workflow:
     """Lock the workflow's row until the transaction ends, so that one editor at a time changes it.
 
-    FOR NO KEY UPDATE leaves new executions alone, whose foreign key takes a key share lock on this row.
+    Raises Stale when `expected_revision` is given and the workflow is at another one by now. FOR NO KEY UPDATE leaves
+    new executions alone, whose foreign key takes a key share lock on this row.
     """
     workflow = (
         Workflow.objects.for_account(account_id).present().select_for_update(no_key=True).filter(id=workflow_id).first()
     )
     if workflow is None:
         raise Missing
+    if expected_revision is not None and workflow.revision != expected_revision:
+        raise Stale(
+            f"The workflow is at revision {workflow.revision} by now, not {expected_revision}. Read it again,"
+            " then repeat the change."
+        )
     return workflow
 
 
-def lock_editable_workflow(*, account_id: UUID, workflow_id: UUID) -> Workflow:
-    """Lock the workflow's row; refuse unless the workflow is a draft or paused."""
-    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id)
+def lock_editable_workflow(*, account_id: UUID, workflow_id: UUID, expected_revision: int | None = None) -> Workflow:
+    """Lock the workflow's row; refuse unless the workflow is a draft or paused, and Stale as `lock_workflow` does."""
+    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     require_editable(workflow)
     return workflow
 

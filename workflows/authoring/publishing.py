@@ -53,7 +53,12 @@ class Activation:
 
 @transaction.atomic
 def activate_workflow(
-    *, account_id: UUID, actor: Actor, workflow_id: UUID, contacts_inside: str = "keep"
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    contacts_inside: str = "keep",
+    expected_revision: int | None = None,
 ) -> Activation:
     """Make a draft or paused workflow active on a version of what it is now; contacts that were held go on.
 
@@ -63,7 +68,9 @@ def activate_workflow(
     """
     if contacts_inside not in CONTACTS_INSIDE:
         raise Invalid(Problem("invalid_choice", f"Use one of: {', '.join(CONTACTS_INSIDE)}.", "contacts_inside"))
-    workflow = _lock(account_id, workflow_id, (WorkflowStatus.DRAFT, WorkflowStatus.PAUSED), "activated")
+    workflow = _lock(
+        account_id, workflow_id, expected_revision, (WorkflowStatus.DRAFT, WorkflowStatus.PAUSED), "activated"
+    )
     before = workflow_facts(workflow)
     version = _version(workflow, actor)
     save_changed(workflow, actor=actor, status=WorkflowStatus.ACTIVE, version=version.number)
@@ -75,9 +82,11 @@ def activate_workflow(
 
 
 @transaction.atomic
-def pause_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Workflow:
+def pause_workflow(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None
+) -> Workflow:
     """Pause an active workflow: once this has committed, nobody is enrolled and no step starts."""
-    workflow = _lock(account_id, workflow_id, (WorkflowStatus.ACTIVE,), "paused")
+    workflow = _lock(account_id, workflow_id, expected_revision, (WorkflowStatus.ACTIVE,), "paused")
     before = workflow_facts(workflow)
     save_changed(workflow, actor=actor, status=WorkflowStatus.PAUSED)
     pause_executions(workflow_id, clock.now())
@@ -86,10 +95,12 @@ def pause_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Work
 
 
 @transaction.atomic
-def archive_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Workflow:
+def archive_workflow(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None
+) -> Workflow:
     """Archive a workflow in any other state; contacts inside are cancelled (`workflow_archived`)."""
     allowed = (WorkflowStatus.DRAFT, WorkflowStatus.ACTIVE, WorkflowStatus.PAUSED)
-    workflow = _lock(account_id, workflow_id, allowed, "archived")
+    workflow = _lock(account_id, workflow_id, expected_revision, allowed, "archived")
     before = workflow_facts(workflow)
     save_changed(workflow, actor=actor, status=WorkflowStatus.ARCHIVED)
     cancel_executions(workflow_id, CompletionReason.WORKFLOW_ARCHIVED, clock.now())
@@ -98,20 +109,24 @@ def archive_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Wo
 
 
 @transaction.atomic
-def restore_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Workflow:
+def restore_workflow(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None
+) -> Workflow:
     """Make an archived workflow a draft again."""
-    workflow = _lock(account_id, workflow_id, (WorkflowStatus.ARCHIVED,), "restored")
+    workflow = _lock(account_id, workflow_id, expected_revision, (WorkflowStatus.ARCHIVED,), "restored")
     before = workflow_facts(workflow)
     save_changed(workflow, actor=actor, status=WorkflowStatus.DRAFT)
     _record(workflow, actor, "workflow.restored", before)
     return workflow
 
 
-def _lock(account_id: UUID, workflow_id: UUID, allowed: tuple[WorkflowStatus, ...], verb: str) -> Workflow:
-    """Hold the workflow alone, or refuse unless it is in one of the allowed states."""
+def _lock(
+    account_id: UUID, workflow_id: UUID, expected_revision: int | None, allowed: tuple[WorkflowStatus, ...], verb: str
+) -> Workflow:
+    """Hold the workflow alone, or refuse unless it is in one of the allowed states, at the expected revision if any."""
     require_present(account_id=account_id, workflow_id=workflow_id)
     lock_workflow_exclusively(workflow_id)
-    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     if workflow.status not in allowed:
         raise Conflict(
             "invalid_transition",

@@ -33,9 +33,12 @@ def add_trigger(
     filters: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     is_active: bool = True,
+    expected_revision: int | None = None,
 ) -> Trigger:
     """Give a draft or paused workflow one more way in."""
-    workflow = lock_editable_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_editable_workflow(
+        account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision
+    )
     trigger = Trigger(account_id=account_id, workflow=workflow, filters=filters or None, is_active=is_active)
     problems = [*assign_type_and_settings(trigger, trigger_type, settings or {}), *own_trigger_problems(trigger)]
     if problems:

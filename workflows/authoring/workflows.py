@@ -1,4 +1,7 @@
-"""Creating, changing, copying and deleting workflows; their states are changed in publishing.py."""
+"""Creating, changing, copying and deleting workflows; their states are changed in publishing.py.
+
+With an `expected_revision`, what is done to an existing workflow is Stale when it is at another one by now.
+"""
 
 import unicodedata
 import zoneinfo
@@ -67,14 +70,21 @@ def create_workflow(
 
 
 @transaction.atomic
-def update_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, changes: WorkflowChanges) -> Workflow:
+def update_workflow(
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    changes: WorkflowChanges,
+    expected_revision: int | None = None,
+) -> Workflow:
     """Change name, description, owner and `notify_on_failure` at any time, the other settings in a draft or paused one.
 
     `reentry` and `timezone` are part of a version, hence the difference (`workflow_must_be_in_draft`).
     """
     if "name" in changes:
         lock_account(account_id)
-    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     before = workflow_facts(workflow)
     _assign(workflow, changes)
     changed, _ = differences(before, workflow_facts(workflow))
@@ -91,11 +101,11 @@ def update_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, change
 
 
 @transaction.atomic
-def delete_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> None:
+def delete_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None) -> None:
     """Delete a workflow softly: it is no longer found, its name is free, contacts inside are cancelled."""
     require_present(account_id=account_id, workflow_id=workflow_id)
     lock_workflow_exclusively(workflow_id)
-    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     if workflow.status == WorkflowStatus.ACTIVE:
         raise Conflict("invalid_transition", "An active workflow cannot be deleted; pause or archive it first.")
     before = workflow_facts(workflow)
@@ -113,10 +123,17 @@ def delete_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID) -> Non
 
 
 @transaction.atomic
-def clone_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, name: str | None = None) -> Workflow:
+def clone_workflow(
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    name: str | None = None,
+    expected_revision: int | None = None,
+) -> Workflow:
     """Copy settings, triggers and actions into a new draft; without a name it is called “… copy”, “… copy 2”, …"""
     account = lock_account(account_id)
-    source = lock_workflow(account_id=account_id, workflow_id=workflow_id)
+    source = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     copy = Workflow(
         account_id=account_id, owner_id=actor.user_id, created_by_id=actor.user_id, updated_by_id=actor.user_id
     )
