@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from accounts.models import Account
+from accounts.services.accounts import MAXIMUM_LIMIT
 from accounts.tests.factories import ApiKeyFactory
 from workflows.authoring.chain import add_action, list_actions, reorder_actions
 from workflows.authoring.workflows import create_workflow
@@ -35,7 +36,7 @@ Call = Callable[[], Any]
 
 def measure() -> dict[str, float]:
     """Return every figure by its name."""
-    account = Account.objects.create(name="Editing", workflow_limit=10 * WORKFLOWS)
+    account = Account.objects.create(name="Editing", workflow_limit=10 * WORKFLOWS, request_limit=MAXIMUM_LIMIT)
     chance = random.Random(1)
     figures: dict[str, float] = {}
     figures |= at_the_function(account, chance)

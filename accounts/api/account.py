@@ -56,5 +56,9 @@ class OwnAccountViewSet(RetrieveMixin, UpdateMixin, AccountViewSet):
     def get_object(self) -> Account:
         return self.caller.account
 
+    def lock(self, instance: Account) -> None:
+        super().lock(instance)
+        instance.refresh_from_db()
+
     def perform_update(self, account: Account, data: dict[str, Any]) -> Account:
         return accounts.update_account(**self.on_behalf(), changes=data)

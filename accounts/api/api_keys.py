@@ -65,6 +65,8 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin, AccountViewSet):
     write_role = Role.ADMIN
     search_fields = ("name", "prefix")
     ordering_fields = ("created_at", "last_used_at", "expires_at")
+    etag_exceptions = ("last_used_at",)
+    holds_credentials = True
 
     @extend_schema(responses={201: NewApiKeySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -77,7 +79,9 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin, AccountViewSet):
             role=Role(data.pop("role")),
             **data,
         )
-        return Response({**self.get_serializer(api_key).data, "key": key}, status=status.HTTP_201_CREATED)
+        response = self.answer(api_key, status.HTTP_201_CREATED)
+        response.data = {**response.data, "key": key}
+        return response
 
     def perform_destroy(self, api_key: ApiKey) -> None:
         api_keys.revoke_api_key(**self.on_behalf(), api_key_id=api_key.id)

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.api.refusals import DatabaseUnavailable, Refused, TooLarge
-from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem
+from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem, Stale
 
 CONTENTION = frozenset({"40P01", "40001", "55P03"})
 """SQLSTATEs of deadlock, serialization failure and lock time-out: the same request may well succeed now."""
@@ -71,6 +71,8 @@ def translate(exception: Exception) -> Exception:  # noqa: PLR0911 - a table
             return Refused(400, exception.problems)
         case Conflict():
             return Refused(409, [exception.problem])
+        case Stale():
+            return Refused(412, [Problem("stale_revision", str(exception))])
         case Forbidden():
             return exceptions.PermissionDenied(str(exception))
         case Missing() | django_exceptions.ObjectDoesNotExist():

@@ -1,5 +1,6 @@
 """How the API describes itself in OpenAPI."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
@@ -38,6 +39,14 @@ class ApiSchema(AutoSchema):
             return serializer_class(context=self.view.get_serializer_context())
         return super().get_request_serializer()
 
+    def get_override_parameters(self) -> list[Any]:
+        """Name the headers that writes take; `share_error_responses` describes each once."""
+        if not isinstance(self.view, AccountViewSet) or self.method == "GET":
+            return []
+        names = ["Idempotency-Key"] if self.method == "POST" else []
+        names += ["If-Match"] if self.view.has_etag() else []
+        return [OpenApiParameter(name=name, location=OpenApiParameter.HEADER) for name in names]
+
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:  # noqa: PLR0911 - a table
         if status_code in responses:
             return False
@@ -51,7 +60,9 @@ class ApiSchema(AutoSchema):
                 return "{" in self.path
             case "400":
                 return is_write or self._is_list_view()
-            case "409" | "412" | "413" | "415":
+            case "412":
+                return is_write and isinstance(self.view, AccountViewSet) and self.view.has_etag()
+            case "409" | "413" | "415":
                 return is_write
             case _:
                 return True
@@ -106,6 +117,31 @@ class AccountRelatedFieldExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "format": "uuid"}
 
 
+REQUEST_HEADERS = {
+    "Idempotency-Key": {
+        "description": "1 to 255 visible ASCII characters, new for each new request. The same request sent again with"
+        " its key within 24 hours is not carried out again but answered alike; another one answers 409"
+        " `idempotency_key_reused`, one that is still under way 409 `idempotency_in_progress`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "If-Match": {
+        "description": "ETags that were answered for the object, or `*`: the change is made only if it is still as it"
+        " was, else 412. What is added to a workflow or moved in it takes the workflow's.",
+        "schema": {"type": "string"},
+        "example": "*",
+    },
+}
+ANSWER_HEADERS = {
+    "ETag": {"description": "What `If-Match` of a change takes.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` on the kept answer to a request that was carried out before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RateLimit-Limit": {"description": "Requests that the account may make in 10 s.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "Seconds until all are back.", "schema": {"type": "integer"}},
+}
+RATE_LIMITS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 CHALLENGE = {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}}
 ERROR_RESPONSES: dict[str, dict[str, Any]] = {
@@ -137,3 +173,39 @@ def share_error_responses(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for response in ERROR_RESPONSES.values()
     }
     return result
+
+
+def share_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe each header once and refer to it; called by drf-spectacular when a schema is complete."""
+    components = result["components"]
+    components["headers"] = ANSWER_HEADERS
+    components["parameters"] = {
+        name: {"name": name, "in": "header", **header} for name, header in REQUEST_HEADERS.items()
+    }
+    for path in result["paths"].values():
+        for method, operation in path.items():
+            parameters = [
+                {"$ref": f"#/components/parameters/{each['name']}"} if each["name"] in REQUEST_HEADERS else each
+                for each in operation.get("parameters", [])
+            ]
+            if parameters:
+                operation["parameters"] = parameters
+            for response in operation["responses"].values():
+                if "$ref" not in response:
+                    add_headers(response, headers_of(response, method, components["schemas"]))
+    for status, response in ERROR_RESPONSES.items():
+        if status != "401":
+            add_headers(components["responses"][response["name"]], RATE_LIMITS)
+    return result
+
+
+def headers_of(response: dict[str, Any], method: str, schemas: dict[str, Any]) -> list[str]:
+    """Return the names of the headers of a success: an ETag where it is one object."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    is_object = "id" in schemas.get(schema.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+    return [*(["ETag"] if is_object else []), *(["Idempotency-Replayed"] if method == "post" else []), *RATE_LIMITS]
+
+
+def add_headers(response: dict[str, Any], names: Iterable[str]) -> None:
+    references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    response["headers"] = {**response.get("headers", {}), **references}

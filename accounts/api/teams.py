@@ -49,6 +49,11 @@ class TeamViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMix
     search_fields = ("name",)
     ordering_fields = ("name", "created_at", "updated_at")
 
+    def lock(self, instance: Team) -> None:
+        """Lock the account first, as every change of a team does."""
+        super().lock(self.caller.account)
+        super().lock(instance)
+
     def perform_create(self, data: dict[str, Any]) -> Team:
         return teams.create_team(**self.on_behalf(), **data)
 

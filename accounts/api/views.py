@@ -1,27 +1,32 @@
 """Bases of every view: doors that check who asks, find rows of their account, and call one service."""
 
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, ClassVar
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework import status
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.api import idempotency, throttling
 from accounts.api.authentication import Caller
 from accounts.api.errors import is_contention
+from accounts.api.etags import tag_of, wanted_tags
 from accounts.api.filters import check_parameters
 from accounts.api.identifiers import parse_uuid
 from accounts.api.parsers import read_at_most
 from accounts.api.refusals import LengthRequired
 from accounts.models import Role
-from accounts.problems import Missing
+from accounts.problems import Missing, Stale
 
 MAXIMUM_REPEATS = 3
 
@@ -33,6 +38,9 @@ class AccountViewSet(GenericViewSet):
     `input_serializer_class` or `input_serializer_classes` by action where the body differs from the answer, and the
     roles (see `RolePermission`). Below another resource it sets `parent_queryset`, `parent_kwarg` (the name in the
     path) and `parent_field` (the field of its rows): the parent is found first, as `self.parent`, else 404.
+
+    Fields that change by being looked at are named in `etag_exceptions`; actions that change nothing of the object and
+    may take long in `unlocked_actions`. `holds_credentials` says that what POST answers must not be kept.
     """
 
     lookup_url_kwarg = "id"
@@ -48,9 +56,14 @@ class AccountViewSet(GenericViewSet):
     parent_kwarg: ClassVar[str] = ""
     parent_field: ClassVar[str] = ""
 
+    etag_exceptions: ClassVar[tuple[str, ...]] = ()
+    unlocked_actions: ClassVar[tuple[str, ...]] = ()
+    holds_credentials: ClassVar[bool] = False
+
     parent: Any = None
-    is_admitted = False
-    repeats = 0
+    allowance: throttling.Allowance | None = None
+    claim: idempotency.Claim | None = None
+    wanted_tags: Collection[str] | None = None
 
     @property
     def caller(self) -> Caller:
@@ -69,7 +82,80 @@ class AccountViewSet(GenericViewSet):
         if request.method not in SAFE_METHODS:
             accept_chunked_body(request._request)  # noqa: SLF001 - DRF has no other way to it
             request.data  # noqa: B018 - a body that cannot be read is refused even where none is needed
-        self.is_admitted = True
+            self.wanted_tags = wanted_tags(request)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Count every request whose account is known, also one that is refused."""
+        super().perform_authentication(request)
+        if isinstance(request.auth, Caller):
+            self.allowance = throttling.count_request(request.auth.account)
+            self.allowance.require()
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Let the caller in, then answer; a POST with an `Idempotency-Key` does so once."""
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        response: HttpResponseBase
+        try:
+            self.initial(self.request, *args, **kwargs)
+            self.claim, earlier_answer = idempotency.begin(self.request, self.caller.account_id)
+        except Exception as exception:  # noqa: BLE001 - as DRF does
+            response = self.handle_exception(exception)
+        else:
+            response = earlier_answer or self.attempt()
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        if self.claim:
+            self.claim.settle(self.response, holds_credentials=self.holds_credentials)
+        return self.response
+
+    def attempt(self) -> HttpResponseBase:
+        """Call the handler; repeat it when it lost to a concurrent transaction: its own was rolled back as a whole."""
+        handler = getattr(self, (self.request.method or "").lower(), self.http_method_not_allowed)
+        repeats = 0
+        while True:
+            try:
+                return self.carry_out(handler)
+            except Exception as exception:  # noqa: BLE001 - as DRF does
+                if repeats == MAXIMUM_REPEATS or connection.in_atomic_block or not is_contention(exception):
+                    return self.handle_exception(exception)
+                repeats += 1
+
+    def carry_out(self, handler: Callable[..., HttpResponseBase]) -> HttpResponseBase:
+        """Call the handler, if `If-Match` lets it."""
+        if self.wanted_tags is None:
+            return handler(self.request, *self.args, **self.kwargs)
+        with self.unless_stale(self.wanted_tags):
+            return handler(self.request, *self.args, **self.kwargs)
+
+    @contextmanager
+    def unless_stale(self, wanted: Collection[str]) -> Iterator[None]:
+        """Hold the object in the path for a change, or raise Stale unless its ETag is among those wanted."""
+        if not self.has_etag():
+            raise Stale("This address has no ETag; leave If-Match out.")
+        if self.action in self.unlocked_actions:
+            self.require_tag(wanted)
+            yield
+            return
+        with transaction.atomic():
+            self.lock(self.get_object())
+            self.require_tag(wanted)
+            yield
+
+    def require_tag(self, wanted: Collection[str]) -> None:
+        instance = self.get_object()
+        if self.etag(instance, self.get_serializer(instance).data) not in wanted:
+            raise Stale
+
+    def has_etag(self) -> bool:
+        """Tell whether changes at this address can be guarded by `If-Match`."""
+        return self.detail is not False
+
+    def lock(self, instance: Any) -> None:
+        """Lock the object's row, and its parent's before it, until the transaction ends."""
+        for row in (self.parent, instance):
+            if row is not None:
+                list(type(row).objects.select_for_update(no_key=True).filter(pk=row.pk).values_list("pk"))
 
     def find(self, queryset: QuerySet[Any], identifier: Any) -> Any:
         """Return the row of the caller's account with this id; a missing, foreign or malformed id is `Missing`."""
@@ -111,22 +197,19 @@ class AccountViewSet(GenericViewSet):
 
     def answer(self, instance: Any, status_code: int = status.HTTP_200_OK) -> Response:
         """Answer one object as `serializer_class` writes it."""
-        return Response(self.get_serializer(instance).data, status=status_code)
+        data = self.get_serializer(instance).data
+        return Response(data, status=status_code, headers={"ETag": self.etag(instance, data)})
 
-    def handle_exception(self, exc: Exception) -> Response:
-        """Repeat a request that lost to a concurrent transaction; its own was rolled back as a whole.
+    def etag(self, instance: Any, data: Mapping[str, Any]) -> str:
+        """Return the entity tag of an object that is answered as `data`."""
+        return tag_of({name: value for name, value in data.items() if name not in self.etag_exceptions})
 
-        Only what failed behind the checks of `initial()`: repeating the handler must not skip them.
-        """
-        is_repeatable = self.is_admitted and self.repeats < MAXIMUM_REPEATS and not connection.in_atomic_block
-        if is_repeatable and is_contention(exc):
-            self.repeats += 1
-            handler = getattr(self, (self.request.method or "").lower(), self.http_method_not_allowed)
-            try:
-                return handler(self.request, *self.args, **self.kwargs)
-            except Exception as again:  # noqa: BLE001 - handled like the first
-                return self.handle_exception(again)
-        return super().handle_exception(exc)
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.allowance is not None:
+            for name, value in self.allowance.headers().items():
+                response[name] = value
+        return response
 
 
 def accept_chunked_body(request: HttpRequest) -> None:
@@ -144,12 +227,12 @@ class ListMixin(ListModelMixin):
     """`GET` of the list, by filters, search, ordering and page."""
 
 
-class RetrieveMixin(RetrieveModelMixin):
+class RetrieveMixin:
     """`GET` of one object."""
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         check_parameters(request, self, is_list=False)
-        return super().retrieve(request, *args, **kwargs)
+        return self.answer(self.get_object())
 
 
 class CreateMixin:

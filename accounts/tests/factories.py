@@ -1,4 +1,4 @@
-"""Builds accounts, people and credentials from few words."""
+"""Builds accounts, people and credentials from few words; the accounts are not slowed down by rate limits."""
 
 import hashlib
 import secrets
@@ -7,6 +7,7 @@ from typing import Any
 import factory
 
 from accounts.models import Account, ApiKey, AuditEntry, Membership, Role, Team, User
+from accounts.services.accounts import MAXIMUM_LIMIT
 
 PASSWORD = "correct horse battery staple"
 
@@ -16,6 +17,8 @@ class AccountFactory(factory.django.DjangoModelFactory):
         model = Account
 
     name = factory.Sequence(lambda number: f"Account {number}")
+    request_limit = MAXIMUM_LIMIT
+    workflow_creation_limit = MAXIMUM_LIMIT
 
 
 class UserFactory(factory.django.DjangoModelFactory):

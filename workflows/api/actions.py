@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.etags import tag_of
 from accounts.api.filters import check_parameters
 from accounts.api.identifiers import parse_uuid
 from accounts.api.pagination import DEFAULT_LIMIT, ItemsPagination
@@ -26,13 +28,13 @@ from workflows.api.action_serializers import (
     TrialResultSerializer,
     WholeList,
 )
-from workflows.api.authoring import PartViewSet
+from workflows.api.authoring import PartViewSet, tag_of_revision
 from workflows.authoring import chain
 from workflows.authoring.action_fields import ActionChanges
 from workflows.authoring.ordering import PlacedAction
 from workflows.engine import clock
 from workflows.engine.perform.trial import try_step
-from workflows.models import Action
+from workflows.models import Action, Workflow
 
 
 class ActionPagination(ItemsPagination):
@@ -66,16 +68,13 @@ class ActionViewSet(PartViewSet):
     def list(self, request: Request, **kwargs: Any) -> Response:
         check_parameters(request, self)
         page = self.paginate_queryset(narrowed(self.items(), request.query_params))
-        serializer = self.get_serializer(page, many=True)
-        return self.get_paginated_response(serializer.data)
+        response = self.get_paginated_response(self.get_serializer(page, many=True).data)
+        response["ETag"] = tag_of_revision(self.parent.revision)
+        return response
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         check_parameters(request, self, is_list=False)
-        wanted_id = self.action_id()
-        item = next((item for item in self.items() if item.action.id == wanted_id), None)
-        if item is None:
-            raise Missing
-        return self.answer(item)
+        return self.answer(self.get_object())
 
     @extend_schema(responses={201: ActionSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
@@ -107,9 +106,12 @@ class ActionViewSet(PartViewSet):
         """Put the named actions at the named positions; the others keep their order around them."""
         data = self.validated()
         data["action_positions"] = by_id(data["action_positions"])
-        items = chain.reorder_actions(**self.on_behalf(), **data)
+        with transaction.atomic():
+            items = chain.reorder_actions(**self.on_behalf(), **data)
+            revision = Workflow.objects.for_account(self.caller.account_id).get(id=self.parent.id).revision
         whole_list = {"items": items, "total": len(items), "workflow_id": self.parent.id, "limit": DEFAULT_LIMIT}
-        return Response(WholeList({**whole_list, "offset": 0, "has_more": False}).data)
+        headers = {"ETag": tag_of_revision(revision)}
+        return Response(WholeList({**whole_list, "offset": 0, "has_more": False}).data, headers=headers)
 
     @extend_schema(request=NoInput, responses={201: ActionSerializer})
     @action(detail=True, methods=["post"], input_serializer_class=NoInput)
@@ -143,12 +145,26 @@ class ActionViewSet(PartViewSet):
         )
         return Response(TrialResultSerializer(result).data)
 
+    def get_object(self) -> PlacedAction:
+        wanted_id = self.action_id()
+        item = next((item for item in self.items() if item.action.id == wanted_id), None)
+        if item is None:
+            raise Missing
+        return item
+
+    def lock(self, instance: PlacedAction) -> None:
+        super().lock(instance.action)
+
+    def etag(self, instance: PlacedAction, data: Mapping[str, Any]) -> str:
+        """Return the tag of the action itself, whatever its place: the workflow's covers the order."""
+        return tag_of([instance.action.id, *chain.own_values(instance.action)])
+
     def items(self) -> Sequence[PlacedAction]:
         return chain.list_actions(account_id=self.caller.account_id, workflow_id=self.parent.id)
 
     def action_id(self) -> UUID:
         """Return the id in the path; an action that is not of this workflow is missing, whatever the body says."""
-        identifier: UUID = self.get_object().id
+        identifier: UUID = super().get_object().id
         return identifier
 
     def change(self) -> Response:

@@ -95,6 +95,7 @@ class ConnectionViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Dest
     queryset = Connection.objects.all()
     serializer_class = ConnectionSerializer
     input_serializer_classes = {"create": NewConnection, "partial_update": ConnectionChange}
+    unlocked_actions = ("test",)
     read_role = Role.ADMIN
     write_role = Role.ADMIN
     search_fields = ("name",)

@@ -112,6 +112,7 @@ class EmailTemplateViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, D
     queryset = EmailTemplate.objects.all()
     serializer_class = EmailTemplateSerializer
     input_serializer_class = EmailTemplateInput
+    unlocked_actions = ("preview", "send_test")
     input_serializer_classes = {"preview": PreviewInput, "send_test": SendTestInput}
     search_fields = ("name", "subject")
     ordering_fields = ("name", "created_at", "updated_at")

@@ -14,6 +14,7 @@ class TriggerViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destroy
 
     queryset = Trigger.objects.all()
     serializer_class = TriggerSerializer
+    own_tag_actions = ("partial_update", "destroy")
     input_serializer_classes = {"create": NewTrigger, "partial_update": TriggerUpdate}
 
     def perform_create(self, data: dict[str, Any]) -> Trigger:

@@ -12,11 +12,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import throttling
 from accounts.api.filters import check_parameters
 from accounts.api.serializers import NoInput
 from accounts.api.views import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from workflows.analytics.enrollments import enrollment_counts
-from workflows.api.authoring import AuthoringViewSet
+from workflows.api.authoring import AuthoringViewSet, tag_of_revision
 from workflows.api.workflow_serializers import (
     ActivatedWorkflowSerializer,
     ActivateInput,
@@ -70,15 +71,19 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         return self.show(self.get_object())
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        workflow = workflows.create_workflow(**self.on_behalf(), **self.validated())
+        data = self.validated()
+        with throttling.workflow_creation(self.caller.account):
+            workflow = workflows.create_workflow(**self.on_behalf(), **data)
         return self.show(workflow, status.HTTP_201_CREATED)
 
     def perform_update(self, instance: Workflow, data: dict[str, Any]) -> Workflow:
         changes = cast("workflows.WorkflowChanges", data)
-        return workflows.update_workflow(**self.on_behalf(), workflow_id=instance.id, changes=changes)
+        return workflows.update_workflow(
+            **self.on_behalf(), **self.at_revision(), workflow_id=instance.id, changes=changes
+        )
 
     def perform_destroy(self, instance: Workflow) -> None:
-        workflows.delete_workflow(**self.on_behalf(), workflow_id=instance.id)
+        workflows.delete_workflow(**self.on_behalf(), **self.at_revision(), workflow_id=instance.id)
 
     @extend_schema(request=ActivateInput, responses=ActivatedWorkflowSerializer)
     @action(detail=True, methods=["post"], input_serializer_class=ActivateInput)
@@ -124,7 +129,9 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
     @action(detail=True, methods=["post"], input_serializer_class=CloneInput)
     def clone(self, request: Request, **kwargs: Any) -> Response:
         """Copy settings, triggers and actions into a new draft; 409 `name_taken`, `workflow_limit_reached`."""
-        copy = workflows.clone_workflow(**self.on_behalf(), workflow_id=self.get_object().id, **self.validated())
+        source, data = self.get_object(), self.validated()
+        with throttling.workflow_creation(self.caller.account):
+            copy = workflows.clone_workflow(**self.on_behalf(), **self.at_revision(), workflow_id=source.id, **data)
         return self.show(copy, status.HTTP_201_CREATED)
 
     @extend_schema(responses=ValidationSerializer)
@@ -139,7 +146,7 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
     def lead(self, change: Callable[..., Workflow]) -> Response:
         """Change the workflow's state by a function of `publishing`."""
         self.validated()
-        return self.show(change(**self.on_behalf(), workflow_id=self.get_object().id))
+        return self.show(change(**self.on_behalf(), **self.at_revision(), workflow_id=self.get_object().id))
 
     def answer(self, instance: Workflow, status_code: int = status.HTTP_200_OK) -> Response:
         return self.show(instance, status_code)
@@ -154,7 +161,12 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         actions = list_actions(account_id=workflow.account_id, workflow_id=workflow.id)
         workflow.actions_count = len(actions)  # type: ignore[attr-defined]  # what lists annotate
         context = {**self.context_for([workflow]), "actions": actions, **context}
-        return Response(serializer_class(workflow, context=context).data, status_code)
+        tag = tag_of_revision(workflow.revision)
+        return Response(serializer_class(workflow, context=context).data, status_code, headers={"ETag": tag})
+
+    def present_revision(self) -> int:
+        revision: int = self.get_object().revision
+        return revision
 
     def context_for(self, page: Sequence[Workflow]) -> dict[str, Any]:
         ids = [workflow.id for workflow in page]

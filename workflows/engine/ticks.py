@@ -10,6 +10,7 @@ from django.conf import settings
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from accounts.services.requests import forget_requests
 from workflows.crm.imports import run_import
 from workflows.crm.models import ImportStatus
 from workflows.engine import clock
@@ -105,6 +106,7 @@ def run_import_tick(import_id: str) -> None:
 @app.periodic(cron="17 3 * * *")
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.PRUNE_LOGS}", queue=CHORES_QUEUE, retry=AGAIN)
 def prune_logs_tick(timestamp: int) -> None:
-    """Remove logs that are older than their account keeps them."""
+    """Remove logs that are older than their account keeps them, and answers kept for idempotency keys."""
     prune_logs(now=clock.now(), is_stopping=is_stopping)
+    forget_requests(now=clock.now())
     prune_jobs()

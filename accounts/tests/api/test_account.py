@@ -4,6 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Account, AuditEntry
+from accounts.services.accounts import MAXIMUM_LIMIT
 
 PATH = "/api/v1/account"
 
@@ -19,8 +20,8 @@ class TestAccount:
             "timezone": "UTC",
             "currency": "USD",
             "default_country": "US",
-            "request_limit": 100,
-            "workflow_creation_limit": 100,
+            "request_limit": MAXIMUM_LIMIT,
+            "workflow_creation_limit": MAXIMUM_LIMIT,
             "workflow_limit": 500,
             "log_retention_days": 90,
         }

@@ -101,7 +101,7 @@ class TestList:
         api.get(path)  # the key's time of use is noted once a minute
 
         for url in (path, path.replace(str(workflow.id), str(long.id))):
-            with django_assert_num_queries(3):
+            with django_assert_num_queries(4):
                 api.get(url)
 
 

@@ -42,6 +42,7 @@ def rows_of(account: Account) -> dict[str, list[dict[str, Any]]]:
     found = {label: list(queryset.order_by("pk").values()) for label, queryset in rows.items()}
     for api_key in found["accounts.ApiKey"]:
         del api_key["last_used_at"]  # the request itself is a use
+    del found["accounts.RateWindow"]  # the request itself is counted
     return found | {"account": list(Account.objects.filter(pk=account.pk).values())}
 
 

@@ -92,5 +92,5 @@ class TestTimeline:
         for _ in range(20):
             NoteFactory(contact=contact, author=UserFactory())
             EventFactory(contact=contact)
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             assert len(api.get(path(contact)).json()["items"]) == 43
