@@ -4,17 +4,22 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.actors import SYSTEM
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
+from workflows.authoring.publishing import activate_workflow, pause_workflow
 from workflows.crm.models import Contact, ContactTag
+from workflows.crm.services.consents import ConsentChange, set_consents
+from workflows.crm.services.contacts import delete_contacts
+from workflows.crm.services.locking import lock_contacts
 from workflows.engine.enroll import enroll_many
 from workflows.engine.perform.settling import settle_many
 from workflows.engine.tests.proofs.installation import Installation, say, wait_until
@@ -226,6 +231,61 @@ class TestHosts:
         begun, at = completed.count(), time.monotonic()
         wait_until(lambda: completed.count() == len(contact_ids), seconds=120)
         return (len(contact_ids) - begun) / (time.monotonic() - at)
+
+
+class TestGate:
+    def test_starts_no_call_after_the_answer_to_pause_delete_or_unsubscribe(
+        self, installation: Installation, postbox: PostboxClient
+    ) -> None:
+        postbox.add_rule("accept", delay_ms=50)
+        account = new_account(postbox)
+        contact_ids = new_contacts(account, 1500)
+        workflow: Workflow = ActiveWorkflowFactory(account=account, chain=[mail(), hook(postbox.url("/hooks/gate"))])
+        installation.start_workers(2)
+        enroll_many(
+            account_id=account.id,
+            workflow_id=workflow.id,
+            contacts=contact_ids,
+            source="command",
+            now=installation.clock.now(),
+        )
+        logs = ActionExecution.objects.filter(workflow_id=workflow.id)
+        mails = logs.filter(action_key="send_email")
+        wait_until(lambda: mails.filter(status="completed").count() > 100, seconds=60)
+        doomed = iter(random.sample(contact_ids, 200))
+        gone: dict[UUID, datetime] = {}
+        quiet: dict[UUID, datetime] = {}
+        for _ in range(4):
+            for _ in range(25):
+                deleted, silenced = next(doomed), next(doomed)
+                with transaction.atomic():
+                    delete_contacts(
+                        account_id=account.id, actor=SYSTEM, contact_ids=[deleted], now=installation.clock.now()
+                    )
+                gone[deleted] = installation.clock.now()
+                with transaction.atomic():
+                    lock_contacts(account_id=account.id, contact_ids=[silenced])
+                    change = ConsentChange(silenced, "email", "opt_out", installation.clock.now())
+                    set_consents(account_id=account.id, changes=[change], now=installation.clock.now())
+                quiet[silenced] = installation.clock.now()
+            pause_workflow(account_id=account.id, actor=SYSTEM, workflow_id=workflow.id)
+            paused_at = installation.clock.now()
+            time.sleep(1)
+            assert not logs.filter(started_at__gt=paused_at).exists()
+            activate_workflow(account_id=account.id, actor=SYSTEM, workflow_id=workflow.id)
+        executions = WorkflowExecution.objects.filter(workflow=workflow)
+        wait_until(lambda: not executions.filter(completed_at=None).exists(), seconds=120)
+
+        for contact_id, at in gone.items():
+            assert not logs.filter(contact_id=contact_id, started_at__gt=at).exists()
+        for contact_id, at in quiet.items():
+            assert not mails.filter(contact_id=contact_id, started_at__gt=at).exclude(status="skipped").exists()
+        ends = Counter(executions.values_list("status", "completion_reason"))
+        skipped = mails.filter(status="skipped", contact_id__in=quiet).count()
+        say(f"{dict(ends)}; {skipped} of {len(quiet)} that unsubscribed were passed over")
+        sent = Counter(entry["protocol"] for entry in arrivals(postbox).values())
+        assert sent["smtp"] == mails.filter(status="completed").count()
+        assert sent["http"] == logs.filter(action_key="webhook_call", status="completed").count()
 
 
 class TestStopping:
