@@ -40,7 +40,7 @@ class ActionExecutionViewSet(ListMixin, RetrieveMixin, AccountViewSet):
             raise Conflict("invalid_transition", "Only a step whose outcome is unknown can be settled, and only once.")
         return self.answer(self.get_object())
 
-    @extend_schema(request=BulkSettling, responses=SettlingVerdicts)
+    @extend_schema(operation_id="action_executions_settle_many", request=BulkSettling, responses=SettlingVerdicts)
     @action(detail=False, methods=["post"], url_path="settle", input_serializer_class=BulkSettling)
     def settle_many(self, request: Request, **kwargs: Any) -> Response:
         """Say the same of up to 1 000 steps; each id gets its verdict."""
