@@ -83,4 +83,5 @@ class ContactViewSet(ListMixin, RetrieveMixin, UpdateMixin, DestroyMixin, Accoun
 
     def perform_destroy(self, contact: Contact) -> None:
         with transaction.atomic():
-            delete_contacts(**self.on_behalf(), contact_ids=[contact.id], now=clock.now())
+            if not delete_contacts(**self.on_behalf(), contact_ids=[contact.id], now=clock.now()):
+                raise Missing

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from accounts.models import Account
 from accounts.tests.factories import MembershipFactory
 from workflows.crm.models import Contact, ContactIdentity, Event, Tag
+from workflows.crm.services.contacts import on_delete
 from workflows.crm.tests.factories import ConsentFactory, ContactFactory, CustomFieldFactory
 
 CONTACTS = "/api/v1/contacts"
@@ -164,6 +165,19 @@ class TestDeleteContact:
         assert api.delete(f"{CONTACTS}/{contact.id}").status_code == 404
         assert api.get(CONTACTS).json()["total"] == 0
         assert api.post(CONTACTS, {"email": "ada@example.com"}).status_code == 201
+
+    def test_is_missing_for_who_comes_second(self, api: APIClient, account: Account) -> None:
+        contact = ContactFactory(account=account)
+
+        def overtake(**ignored: Any) -> None:
+            Contact.objects.filter(id=contact.id).update(deleted_at="2026-01-01T00:00:00Z")
+
+        end = on_delete(before_lock=overtake, after_lock=lambda **ignored: None)
+        try:
+            assert api.delete(f"{CONTACTS}/{contact.id}").status_code == 404
+        finally:
+            end()
+        assert Event.objects.count() == 0
 
 
 class TestListContacts:
