@@ -5,6 +5,7 @@ import pytest
 from workflows.actions.outcomes import Done, Failed, Skipped
 from workflows.engine.clock import VirtualClock
 from workflows.engine.perform.lanes import perform_due
+from workflows.engine.pulse import due_lanes
 from workflows.engine.tests.kinds import Outside
 from workflows.engine.tests.leading import advance_all, enrolled, logged
 from workflows.models import ActionExecution, WorkflowDispatch
@@ -29,6 +30,7 @@ class TestPerforming:
         assert (row.status, row.lane, row.log_id, row.visit) == ("ready", "http", log.id, 1)
         assert (log.started_at, log.completed_at) == (None, None)
         assert outside.calls == []
+        assert due_lanes() == ["http"]
 
     def test_calls_once_and_moves_on(self, outside: Outside, virtual_clock: VirtualClock) -> None:
         execution = enrolled(ActiveWorkflowFactory(chain=CHAIN), virtual_clock, first_name="Ada")
@@ -46,6 +48,7 @@ class TestPerforming:
         assert (log.execution_data, log.result_data, log.attempts) == ({"to": "Ada"}, {"answer": "ok"}, [])
         assert execution.steps["call_out"] == {"answer": "ok"}
         assert not WorkflowDispatch.objects.exists()
+        assert due_lanes() == []
         (recorded,) = outside.recorded
         assert (recorded.payload, recorded.outcome, recorded.is_final) == ({"to": "Ada"}, Done({"answer": "ok"}), True)
 
