@@ -106,7 +106,9 @@ class ContactTagViewSet(ListMixin, DestroyMixin, AccountViewSet):
     def perform_destroy(self, tag: Tag) -> None:
         with transaction.atomic():
             contact = self.locked_contact()
-            remove_tags(account_id=contact.account_id, changes=[TagChange(contact, tag.name)], now=clock.now())
+            change = TagChange(contact, tag.name)
+            if not any(remove_tags(account_id=contact.account_id, changes=[change], now=clock.now())):
+                raise Missing
 
     def locked_contact(self) -> ContactCopy:
         contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])

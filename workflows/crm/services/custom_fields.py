@@ -101,7 +101,8 @@ def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: 
     while True:
         _strip(account_id, field.key, now)
         with transaction.atomic():
-            CustomField.objects.for_account(account_id).select_for_update().filter(id=field_id).first()
+            if CustomField.objects.for_account(account_id).select_for_update().filter(id=field_id).first() is None:
+                raise Missing
             if not _next_page(account_id, field.key, None):
                 _record(field, actor, "custom_field.deleted", _facts(field), {})
                 CustomField.objects.for_account(account_id).filter(id=field_id).delete()
