@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Account, Role
 from accounts.tests.fixtures import client_for
-from workflows.api.tests.routes import ROUTES, SHARED, Route, sample
+from workflows.api.tests.routes import ROUTES, SHARED, Route, accepted_body, sample, takes_json
 from workflows.models import Action, Workflow, WorkflowStatus
 from workflows.tests.factories import WorkflowFactory
 
@@ -19,6 +19,13 @@ SINGLE = [
     if route.methods.get("get") == "retrieve" and route.parameters and route.sample_key not in SHARED
 ]
 STALE = {"if-match": '"0"'}
+
+CREATIONS = [
+    (route, single)
+    for route in ROUTES
+    for single in SINGLE
+    if route.methods.get("post") == "create" and takes_json(route) and single.path.rpartition("/")[0] == route.path
+]
 
 
 @pytest.fixture
@@ -49,6 +56,15 @@ class TestSingleObjects:
             assert client.get(url).json() == response.json()
         if "delete" in route.methods and "actions" not in route.path:
             assert client.delete(url, headers={"if-match": tag}).status_code == 204
+
+    @pytest.mark.parametrize(("route", "single"), CREATIONS, ids=str)
+    def test_have_the_same_etag_when_created_and_when_read(self, route: Route, single: Route, account: Account) -> None:
+        client = client_for(account, Role.OWNER)
+        ids = sample(route, account)
+        created = client.post(route.url(ids), accepted_body(route, "post", account, ids))
+        assert created.status_code == 201
+        url = single.url({**ids, single.parameters[-1]: created.json()["id"]})
+        assert created["ETag"] == client.get(url)["ETag"]
 
 
 class TestAWorkflow:
