@@ -130,6 +130,18 @@ class TestSending:
         KIND.prepare_many(again)
         assert Message.objects.get().subject == "Welcome Zara"
 
+    def test_leaves_a_message_alone_that_was_opened_already(self, contact, connection):
+        steps = steps_of([contact])
+        KIND.prepare_many(steps)
+        Message.objects.update(status="opened")
+        contact.first_name = "Zara"
+        contact.save()
+        again = steps_of([contact])
+        again[0].key, again[0].attempt = steps[0].key, 1
+        KIND.prepare_many(again)
+        message = Message.objects.get()
+        assert (message.status, message.subject) == ("opened", "Welcome Zoë")
+
     def test_tells_the_lane_whom_it_calls_and_whose_opt_out_counts(self, contact, connection):
         (request,) = prepare(contact)
         assert (request.host, request.guard_channel) == (str(connection.id), "email")
@@ -281,6 +293,18 @@ class TestWhatIsMissing:
         (failed,) = KIND.prepare_many(steps)
         assert (failed.error_class, failed.result) == ("invalid_config", {"code": code})
         assert not Message.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("field", "factory", "code"),
+        [("template_id", EmailTemplateFactory, "template_not_found"), ("attachments", MediaFactory, "media_not_found")],
+    )
+    def test_what_belongs_to_another_account(self, contact, connection, other_account, field, factory, code):
+        row = factory(account=other_account)
+        steps = steps_of([contact])
+        config = {name: value for name, value in steps.config.items() if name != "body_html" or field != "template_id"}
+        steps.config = {**config, field: [str(row.id)] if field == "attachments" else str(row.id)}
+        (failed,) = KIND.prepare_many(steps)
+        assert failed.result == {"code": code}
 
     def test_the_file_itself(self, contact, connection):
         media = MediaFactory(account=contact.account)
