@@ -91,3 +91,21 @@ class TestMoving:
         assert execution.status == "completed"
         assert logged(execution) == [("call_out", "completed"), ("sign", "completed")]
         assert not WorkflowDispatch.objects.exists()
+
+    def test_is_not_moved_on_by_a_call_of_the_step_it_left(
+        self, outside: Outside, virtual_clock: VirtualClock, runner: LaneRunner, later: Later
+    ) -> None:
+        execution = enrolled(ActiveWorkflowFactory(chain=[("call_out", {}), ("call_out", {})]), virtual_clock)
+        advance_all()
+        runner.turn()
+        remove_call(execution.workflow)
+        move_to_new_version(execution.workflow, virtual_clock)
+        advance_all()
+        later.let_go()
+        runner.turn(claims=False)
+
+        execution.refresh_from_db()
+        assert execution.status == "active"
+        assert logged(execution) == [("call_out", "completed"), ("call_out_2", "pending")]
+        perform_due("http")
+        assert logged(execution) == [("call_out", "completed"), ("call_out_2", "completed")]
