@@ -8,7 +8,8 @@ SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEYS = env.list("SECRET_KEYS")  # Fernet keys of the secrets at rest, the newest first
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"https://{ALLOWED_HOSTS[0]}")  # what links in mails begin with
-vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))  # for mails to owners; smtp+tls://user:password@host:587
+# for mails to owners of workflows, e.g. smtp+tls://user:password@host:587
+vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
