@@ -39,7 +39,9 @@ class WorkflowDispatch(BulkAccountRow):
     lost_leases = models.PositiveSmallIntegerField(default=0, help_text="Workers in a row that died over it.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Calls begun.")
     failures = models.PositiveSmallIntegerField(default=0, help_text="Failed calls that count as attempts.")
-    rate_limits = models.PositiveSmallIntegerField(default=0, help_text="Calls that were refused as too many, in a row.")
+    rate_limits = models.PositiveSmallIntegerField(
+        default=0, help_text="Calls that were refused as too many, in a row."
+    )
     rate_limited_since = models.DateTimeField(null=True, help_text="When the first of these was refused.")
     is_ambiguous = models.BooleanField(default=False, help_text="A call may have had its effect, nobody knows.")
     request = models.JSONField(null=True, help_text="The prepared request; removed once its outcome is known.")
