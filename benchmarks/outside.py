@@ -73,9 +73,7 @@ def run(account: Account, slug: str, config: Mapping[str, Any], count: int) -> f
     workflow = ActiveWorkflowFactory(account=account, chain=[(slug, config)])
     contact_ids = make_contacts(account, count)
     started = time.monotonic()
-    enroll_many(
-        account_id=account.id, workflow_id=workflow.id, contacts=contact_ids, source="command", now=clock.now()
-    )
+    enroll_many(account_id=account.id, workflow_id=workflow.id, contacts=contact_ids, source="command", now=clock.now())
     executions = WorkflowExecution.objects.filter(workflow=workflow)
     while executions.filter(status="completed").count() < count:
         if time.monotonic() - started > LIMIT_SECONDS:

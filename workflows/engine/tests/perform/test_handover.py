@@ -3,10 +3,12 @@
 import pytest
 from django.db import transaction
 
+from accounts.actors import SYSTEM
 from workflows.engine.clock import VirtualClock
 from workflows.engine.holding import move_executions
 from workflows.engine.perform.handover import Handover
 from workflows.engine.perform.lanes import LaneRunner, perform_due
+from workflows.engine.steering import skip_step
 from workflows.engine.tests.kinds import Outside
 from workflows.engine.tests.leading import advance_all, enrolled, logged
 from workflows.engine.tests.perform.conftest import Later
@@ -98,14 +100,15 @@ class TestMoving:
         execution = enrolled(ActiveWorkflowFactory(chain=[("call_out", {}), ("call_out", {})]), virtual_clock)
         advance_all()
         runner.turn()
-        remove_call(execution.workflow)
-        move_to_new_version(execution.workflow, virtual_clock)
+        skip_step(account_id=execution.account_id, actor=SYSTEM, execution_id=execution.id, now=virtual_clock.now())
         advance_all()
         later.let_go()
         runner.turn(claims=False)
 
         execution.refresh_from_db()
         assert execution.status == "active"
-        assert logged(execution) == [("call_out", "completed"), ("call_out_2", "pending")]
+        assert ("call_out_2", "pending") in logged(execution)
         perform_due("http")
-        assert logged(execution) == [("call_out", "completed"), ("call_out_2", "completed")]
+        execution.refresh_from_db()
+        assert execution.status == "completed"
+        assert len(outside.calls) == 2
