@@ -120,7 +120,6 @@ class TestEnroll:
             admit(workflow, ContactFactory(account=workflow.account))
         assert not WorkflowExecution.objects.exists()
 
-
     @pytest.mark.django_db(transaction=True)
     def test_waits_for_a_deletion_under_way(self) -> None:
         workflow = ActiveWorkflowFactory(chain=[("sign", {})])

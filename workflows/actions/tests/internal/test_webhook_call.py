@@ -446,6 +446,7 @@ class TestAnswers:
             ("soon", None, None),
             ("", None, None),
         ],
+        ids=["seconds", "zero", "fraction", "huge", "date", "past", "negative", "junk", "empty"],
     )
     def test_may_say_when_to_come_again(self, contact, postbox, status, value, least, most):
         postbox.add_rule("status", status=status, retry_after=value)
