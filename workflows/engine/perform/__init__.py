@@ -5,7 +5,7 @@ handover – a step asks for its lane: a dispatch row, whose id is the idempoten
 claiming – a lane takes ready rows, fairly over accounts and hosts
 preparing – gates and renders them in one transaction, with the contact as it is now
 starting – one compare-and-set statement just before the calls start
-lanes – the loop of one lane in one process; threads – what the calls run in
+lanes – the loop of one lane in one process; capacity – how many at a time; threads – what the calls run in
 finishing – outcomes are written back and executions move on
 recovering – what dead workers left; settling – what a person says of an unknown outcome
 trial – one step tried for real, leaving no trace

@@ -7,9 +7,8 @@ by one statement. A call that hangs holds up nothing but its own place.
 
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -22,6 +21,7 @@ from workflows.actions.outside import ErrorClass, Retryable
 from workflows.engine import clock
 from workflows.engine.failures import is_nobodys_fault, is_passing
 from workflows.engine.perform.calls import Call, Finished
+from workflows.engine.perform.capacity import Caps, Room, caps_of
 from workflows.engine.perform.claiming import UNKNOWN_HOST, LaneClaim, claim_lost, claim_rows, due_circuits
 from workflows.engine.perform.finishing import outcome_of, record_with_breaker, write_back
 from workflows.engine.perform.holding_back import CIRCUIT_OPEN, RATE_LIMITED, hold_back
@@ -51,15 +51,6 @@ LOST_ONCE_SIZE = 8
 LOOK_FOR_LOST_EVERY = 1.0  # seconds
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """How many calls one process makes at a time: in all, for one account, to one host."""
-
-    total: int
-    per_account: int
-    per_host: int
 
 
 class LaneRunner:
@@ -316,36 +307,6 @@ class LaneRunner:
             abandon([call.key for call in calls], [call.lease_id for call in calls])
 
 
-class Room:
-    """The places that are left below caps, taken one by one."""
-
-    def __init__(self, caps: Caps, in_hand: Iterable[Call]) -> None:
-        calls = list(in_hand)
-        self._caps = caps
-        self._total = len(calls)
-        self._accounts = Counter(call.account_id for call in calls)
-        self._hosts = Counter(call.host for call in calls)
-
-    def left(self, circuit: Circuit) -> int:
-        return max(
-            0,
-            min(
-                self._caps.total - self._total,
-                self._caps.per_account - self._accounts[circuit.account_id],
-                self._caps.per_host - self._hosts[circuit.host],
-            ),
-        )
-
-    def take(self, circuit: Circuit) -> bool:
-        """Take a place; say whether there was one."""
-        if self.left(circuit) == 0:
-            return False
-        self._total += 1
-        self._accounts[circuit.account_id] += 1
-        self._hosts[circuit.host] += 1
-        return True
-
-
 def repeated(call: Callable[[], Result]) -> Result:
     """Call again after a deadlock or a lock time-out."""
     for attempt in range(1, ATTEMPTS):
@@ -364,7 +325,3 @@ def perform_due(lane: str) -> None:
     runner = LaneRunner(lane, caller=Inline(), caps=caps_of(lane))
     while runner.may_be_more or not runner.is_empty:
         runner.turn()
-
-
-def caps_of(lane: str) -> Caps:
-    return Caps(**settings.ENGINE["lanes"][lane])

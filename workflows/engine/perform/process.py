@@ -8,7 +8,8 @@ import structlog
 from django.db import connection
 
 from workflows.engine.failures import is_nobodys_fault
-from workflows.engine.perform.lanes import LaneRunner, caps_of
+from workflows.engine.perform.capacity import caps_of
+from workflows.engine.perform.lanes import LaneRunner
 from workflows.engine.perform.threads import Threads
 from workflows.engine.stopping import is_stopping
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from workflows.engine.perform.lanes import LaneRunner, caps_of
+from workflows.engine.perform.capacity import caps_of
+from workflows.engine.perform.lanes import LaneRunner
 from workflows.engine.perform.threads import Job
 from workflows.engine.tests.kinds import Outside, registered_type
 

@@ -9,7 +9,8 @@ from django.db import connection
 from accounts.actors import SYSTEM
 from workflows.engine.clock import VirtualClock
 from workflows.engine.operations import cancel
-from workflows.engine.perform.lanes import LOST_ONCE_SIZE, LaneRunner, caps_of, perform_due
+from workflows.engine.perform.capacity import caps_of
+from workflows.engine.perform.lanes import LOST_ONCE_SIZE, LaneRunner, perform_due
 from workflows.engine.perform.recovering import recover_dispatches
 from workflows.engine.tests.kinds import Outside
 from workflows.engine.tests.leading import advance_all, enrolled, logged
