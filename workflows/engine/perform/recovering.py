@@ -25,6 +25,8 @@ from workflows.models import ActionExecutionStatus, CompletionReason, DispatchSt
 
 PAGE_SIZE = 200
 QUARANTINED = "quarantined"
+DEATHS_IN_COMPANY = 2
+"""Deaths that say nothing of the call: the first in a crowd, the second among eight. From then on it is taken alone."""
 DIED = OutcomeUnknown("The worker died while the call was made.")
 
 
@@ -102,7 +104,7 @@ class TakingBack:
                     unknown.append((row, kind, DIED))
                 else:
                     self.finishing.over.append(row.key)
-            elif row.lost_leases >= settings.ENGINE["maximum_worker_deaths"]:
+            elif row.lost_leases >= DEATHS_IN_COMPANY + settings.ENGINE["maximum_worker_deaths"]:
                 self.quarantine(run, row)
             elif was_begun and not (kind is not None and kind.honours_keys):
                 unknown.append((row, kind, DIED))
@@ -122,7 +124,7 @@ class TakingBack:
     def quarantine(self, run: Run, row: Dispatched) -> None:
         """Fail an execution whose call outlived too many workers."""
         step = run.plan.by_action[row.action_id]
-        message = f"The step stopped its worker {settings.ENGINE['maximum_worker_deaths']} times."
+        message = f"The step, taken alone, stopped its worker {settings.ENGINE['maximum_worker_deaths']} times."
         turn = LaneTurn(step, self.finishing.ledger, self.now)
         turn.fail(run, row.log_id, Failed(QUARANTINED, message), NOTHING)
         run.step = step

@@ -133,12 +133,13 @@ class TestRecover:
         assert execution.status == "completed"
 
     @pytest.mark.usefixtures("honours_keys")
-    def test_quarantines_the_call_that_kills_its_worker(
+    def test_quarantines_the_call_that_kills_its_worker_three_times_alone(
         self, execution: WorkflowExecution, outside: Outside, later: Later
     ) -> None:
-        for _ in range(3):
+        for death in range(1, 6):
             LaneRunner("http", caller=later, caps=caps_of("http")).turn()
-            assert WorkflowDispatch.objects.get().status == "sending"
+            row = WorkflowDispatch.objects.get()
+            assert (row.status, row.lost_leases) == ("sending", death - 1)
             die()
             recover_dispatches()
 
