@@ -1,33 +1,17 @@
 """Teams of members."""
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
-from unfold.admin import TabularInline
 
-from accounts.admin.base import AccountScopedAdmin
+from accounts.admin.base import AccountScopedAdmin, ReadOnlyInline
 from accounts.models import Team, TeamMember
 
 
-class TeamMemberInline(TabularInline):
+class TeamMemberInline(ReadOnlyInline):
     """The team's members."""
 
     model = TeamMember
     fields = ("membership", "created_at")
     readonly_fields = fields
-    extra = 0
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True  # whoever sees the team sees who is in it
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Team)

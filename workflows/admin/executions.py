@@ -3,15 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
+from accounts.admin.base import ReadOnlyInline
 from workflows.admin.base import MemberScopedAdmin, link_to
 from workflows.models import ActionExecution, WorkflowExecution
 
 
-class LogInline(TabularInline):
+class LogInline(ReadOnlyInline):
     """The steps that the execution came to, in order."""
 
     model = ActionExecution
@@ -27,21 +27,8 @@ class LogInline(TabularInline):
         "error_message",
     )
     ordering = ("visit",)
-    extra = 0
     per_page = 50
     show_change_link = True
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True  # whoever sees the execution sees its log
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(WorkflowExecution)
