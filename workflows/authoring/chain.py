@@ -1,6 +1,6 @@
 """Changing the chain of a workflow's actions: the only way in which links are written.
 
-What depends on the order takes an `expected_revision`: Stale when the workflow is at another one by now.
+Each change takes an `expected_revision`: Stale when the workflow is at another one by now.
 """
 
 from collections.abc import Mapping
@@ -111,13 +111,21 @@ def duplicate_action(
 
 @transaction.atomic
 def update_action(
-    *, account_id: UUID, actor: Actor, workflow_id: UUID, action_id: UUID, changes: ActionChanges
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    action_id: UUID,
+    changes: ActionChanges,
+    expected_revision: int | None = None,
 ) -> PlacedAction:
     """Change an action's own fields and, with `position`, its place in its list; `action_config` is replaced whole.
 
     Refused besides what `add_action` refuses: a new key while templates of other actions use the old one (`in_use`).
     """
-    edit = ChainEdit(lock_editable_workflow(account_id=account_id, workflow_id=workflow_id))
+    edit = ChainEdit(
+        lock_editable_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
+    )
     action = edit.action(action_id)
     old_key, old_values, old_place = action.key, own_values(action), edit.placed(action)
     before = action_facts(old_place)

@@ -4,6 +4,7 @@ Lock order everywhere: the workflow's advisory lock, which keeps the engine's ba
 executions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,9 +14,10 @@ from django.db import transaction
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Invalid, Problem
+from workflows.actions.registry import registry as action_types
 from workflows.authoring.auditing import differences, workflow_facts
 from workflows.authoring.editing import lock_workflow, save_changed
-from workflows.authoring.ordering import ordered_lists, placed
+from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.snapshots import definition_of
 from workflows.authoring.validation import Severity, findings
 from workflows.authoring.workflows import require_present
@@ -120,6 +122,22 @@ def restore_workflow(
     return workflow
 
 
+def has_unpublished_changes(workflow: Workflow, items: Sequence[PlacedAction], triggers: Sequence[Trigger]) -> bool:
+    """Return whether activating the workflow as it is now would make a version that differs from its latest one."""
+    if any(item.action.action_type not in action_types for item in items):
+        return True
+    latest = _latest_version(workflow)
+    return latest is None or latest.definition != definition_of(workflow, items, triggers)
+
+
+def _latest_version(workflow: Workflow) -> WorkflowVersion | None:
+    return (
+        WorkflowVersion.objects.for_account(workflow.account_id)
+        .filter(workflow=workflow, number=workflow.version)
+        .first()
+    )
+
+
 def _lock(
     account_id: UUID, workflow_id: UUID, expected_revision: int | None, allowed: tuple[WorkflowStatus, ...], verb: str
 ) -> Workflow:
@@ -143,8 +161,7 @@ def _version(workflow: Workflow, actor: Actor) -> WorkflowVersion:
     if errors:
         raise Invalid(*errors)
     definition = definition_of(workflow, items, triggers)
-    versions = WorkflowVersion.objects.for_account(workflow.account_id).filter(workflow=workflow)
-    latest = versions.filter(number=workflow.version).first()
+    latest = _latest_version(workflow)
     if latest is not None and latest.definition == definition:
         return latest
     return WorkflowVersion.objects.create(

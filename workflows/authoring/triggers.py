@@ -58,10 +58,18 @@ def add_trigger(
 
 @transaction.atomic
 def update_trigger(
-    *, account_id: UUID, actor: Actor, workflow_id: UUID, trigger_id: UUID, changes: TriggerChanges
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    trigger_id: UUID,
+    changes: TriggerChanges,
+    expected_revision: int | None = None,
 ) -> Trigger:
     """Change a trigger of a draft or paused workflow; `settings` and `filters` are replaced whole."""
-    workflow = lock_editable_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_editable_workflow(
+        account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision
+    )
     trigger = _find(account_id, workflow_id, trigger_id)
     before = trigger_facts(trigger)
     problems = []
@@ -92,9 +100,13 @@ def update_trigger(
 
 
 @transaction.atomic
-def remove_trigger(*, account_id: UUID, actor: Actor, workflow_id: UUID, trigger_id: UUID) -> None:
+def remove_trigger(
+    *, account_id: UUID, actor: Actor, workflow_id: UUID, trigger_id: UUID, expected_revision: int | None = None
+) -> None:
     """Remove a trigger from a draft or paused workflow."""
-    workflow = lock_editable_workflow(account_id=account_id, workflow_id=workflow_id)
+    workflow = lock_editable_workflow(
+        account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision
+    )
     trigger = _find(account_id, workflow_id, trigger_id)
     before = trigger_facts(trigger)
     trigger.delete()

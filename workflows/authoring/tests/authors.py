@@ -19,7 +19,9 @@ class Author:
 
     def __init__(self, workflow: Workflow | None = None, **fields: Any) -> None:
         self.workflow = workflow or WorkflowFactory(**fields)
-        self.who = {"account_id": self.workflow.account_id, "actor": ACTOR, "workflow_id": self.workflow.id}
+        self.who: dict[str, Any] = {
+            "account_id": self.workflow.account_id, "actor": ACTOR, "workflow_id": self.workflow.id,
+        }  # fmt: skip
 
     def add(self, action_type: str = "add_tag", config: Mapping[str, Any] | None = None, **fields: Any) -> PlacedAction:
         config = {"tag_name": "VIP"} if config is None else config

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import RestrictedError
 
 from accounts.models import AuditEntry
-from accounts.problems import Conflict, Invalid, Missing
+from accounts.problems import Conflict, Invalid, Missing, Stale
 from workflows.actions.registry import registry
 from workflows.authoring import chain
 from workflows.authoring.editing import ChainEdit
@@ -161,6 +161,17 @@ class TestEveryChange:
             self.change(author, verb, ids)
 
         assert refusal.value.problem.code == "workflow_must_be_in_draft"
+        assert self.state(author) == state
+
+    @pytest.mark.parametrize("verb", ["add", "update", "move", "reorder", "remove", "duplicate"])
+    def test_is_stale_when_somebody_else_changed_the_workflow(self, author: Author, verb: str) -> None:
+        ids = author.add_keys("abc")
+        state = self.state(author)
+        author.who["expected_revision"] = author.revision() - 1
+
+        with pytest.raises(Stale):
+            self.change(author, verb, ids)
+
         assert self.state(author) == state
 
     @pytest.mark.parametrize("verb", ["add", "update", "move", "reorder", "remove", "duplicate"])

@@ -310,3 +310,41 @@ class TestTheAuditLog:
 def test_a_workflow_that_does_not_exist_is_missing(account: Account) -> None:
     with pytest.raises(Missing):
         publishing.activate_workflow(account_id=account.id, actor=SYSTEM, workflow_id=uuid4())
+
+
+class TestHasUnpublishedChanges:
+    def asked(self, author: Publisher) -> bool:
+        triggers = list(Trigger.objects.filter(workflow=author.workflow))
+        return publishing.has_unpublished_changes(author.stored(), author.items(), triggers)
+
+    def test_is_so_until_the_first_version(self) -> None:
+        author = Publisher()
+        author.add()
+
+        assert self.asked(author)
+
+    def test_is_not_so_right_after_activation(self) -> None:
+        author = Publisher()
+        author.add()
+        author.change("activate")
+
+        assert not self.asked(author)
+
+    def test_is_so_after_an_edit_and_not_when_it_was_taken_back(self) -> None:
+        author = Publisher()
+        author.add(key="first")
+        author.change("activate")
+        author.change("pause")
+        added = author.add(key="second").action.id
+
+        assert self.asked(author)
+        author.remove(added)
+        assert not self.asked(author)
+
+    def test_is_so_when_a_type_is_gone(self) -> None:
+        author = Publisher()
+        author.add()
+        author.change("activate")
+        Action.objects.update(action_type="gone")
+
+        assert self.asked(author)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from accounts.models import Account, AuditEntry
-from accounts.problems import Conflict, Invalid, Missing
+from accounts.problems import Conflict, Invalid, Missing, Stale
 from workflows.authoring import triggers
 from workflows.authoring.tests.authors import ACTOR
 from workflows.models import Trigger, Workflow, WorkflowStatus
@@ -20,8 +20,12 @@ def workflow() -> Workflow:
     return WorkflowFactory()
 
 
-def change(verb: str, workflow: Workflow, trigger_id: UUID | None = None, **fields: Any) -> Any:
-    who = {"account_id": workflow.account_id, "actor": ACTOR, "workflow_id": workflow.id}
+def change(
+    verb: str, workflow: Workflow, trigger_id: UUID | None = None, seen: int | None = None, **fields: Any
+) -> Any:
+    who = {
+        "account_id": workflow.account_id, "actor": ACTOR, "workflow_id": workflow.id, "expected_revision": seen,
+    }  # fmt: skip
     match verb:
         case "add":
             return triggers.add_trigger(**who, **{"trigger_type": "manual", **fields})
@@ -46,6 +50,16 @@ class TestEveryChange:
             change(verb, workflow, trigger.id)
 
         assert refusal.value.problem.code == "workflow_must_be_in_draft"
+        assert list(Trigger.objects.values_list("id", "is_active")) == [(trigger.id, True)]
+        assert not AuditEntry.objects.exists()
+
+    @pytest.mark.parametrize("verb", ["add", "update", "remove"])
+    def test_is_stale_when_somebody_else_changed_the_workflow(self, workflow: Workflow, verb: str) -> None:
+        trigger = TriggerFactory(workflow=workflow)
+
+        with pytest.raises(Stale):
+            change(verb, workflow, trigger.id, seen=workflow.revision - 1)
+
         assert list(Trigger.objects.values_list("id", "is_active")) == [(trigger.id, True)]
         assert not AuditEntry.objects.exists()
 
