@@ -13,6 +13,7 @@ from accounts.problems import Invalid, Problem
 from workflows.actions.outside import ErrorClass, Permanent
 from workflows.configs.base import StrictConfig, unknown_field
 from workflows.configs.fields import TextField
+from workflows.configs.hints import Hint
 from workflows.configs.references import ReferenceField
 from workflows.configs.web import HeaderNameField, SecretTextField
 from workflows.messaging.secrets import (
@@ -38,6 +39,17 @@ NO_LONGER_THERE = "A secret that the webhook uses no longer exists; set it anew.
 
 class AuthConfig(StrictConfig):
     """How a webhook authenticates. Secrets are kept apart, never shown again, and stay where none are sent."""
+
+    hints = {
+        "username": Hint(shown_when={"auth_type": ("basic",)}),
+        "password": Hint(shown_when={"auth_type": ("basic",)}),
+        "token": Hint(shown_when={"auth_type": ("bearer",)}),
+        "header": Hint(shown_when={"auth_type": ("api_key",)}, placeholder=DEFAULT_HEADER),
+        "value": Hint(shown_when={"auth_type": ("api_key",)}, label="Key"),
+        "password_secret_id": Hint(widget="hidden"),
+        "token_secret_id": Hint(widget="hidden"),
+        "value_secret_id": Hint(widget="hidden"),
+    }
 
     username = TextField(
         required=False,

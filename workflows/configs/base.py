@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.settings import api_settings
 
 from accounts.problems import Invalid, Problem
+from workflows.configs.hints import Hint
 
 SIZE_LIMIT = 64 * 1024
 """Bytes of a config as stored."""
@@ -25,6 +26,8 @@ class StrictConfig(serializers.Serializer[Any]):
     """
 
     size_limit: ClassVar[int] = SIZE_LIMIT
+    hints: ClassVar[Mapping[str, Hint]] = {}
+    """What forms may know of fields, by their names."""
 
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Fields that name an object of the account, and the finding of such names in stored configs."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,19 +16,35 @@ from workflows.messaging.models import Connection, EmailTemplate, Media, Secret
 
 Rows = QuerySet[Any]
 
-KINDS: Mapping[str, Callable[[UUID, UUID], Rows]] = {
-    "user": lambda account_id, object_id: Membership.objects.for_account(account_id).filter(
-        user_id=object_id, is_active=True, user__is_active=True
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the objects of a kind that configs may name are found in an account, and what people call them."""
+
+    rows: Callable[[UUID], Rows]
+    """Those of an account that may be chosen."""
+    id_field: str = "id"
+    names: tuple[str, ...] = ("name",)
+    """Texts that pickers show, the first that is not empty, and search."""
+
+    def find(self, account_id: UUID, *object_ids: UUID) -> Rows:
+        return self.rows(account_id).filter(**{f"{self.id_field}__in": object_ids})
+
+
+KINDS: Mapping[str, Kind] = {
+    "user": Kind(
+        lambda account_id: Membership.objects.for_account(account_id).filter(is_active=True, user__is_active=True),
+        id_field="user_id",
+        names=("user__name", "user__email"),
     ),
-    "team": lambda account_id, object_id: Team.objects.for_account(account_id).filter(id=object_id),
-    "tag": lambda account_id, object_id: Tag.objects.for_account(account_id).filter(id=object_id),
-    "custom_field": lambda account_id, object_id: CustomField.objects.for_account(account_id).filter(id=object_id),
-    "template": lambda account_id, object_id: EmailTemplate.objects.for_account(account_id).filter(id=object_id),
-    "media": lambda account_id, object_id: Media.objects.for_account(account_id).filter(id=object_id),
-    "secret": lambda account_id, object_id: Secret.objects.for_account(account_id).filter(id=object_id),
-    "connection": lambda account_id, object_id: Connection.objects.for_account(account_id).filter(id=object_id),
+    "team": Kind(Team.objects.for_account),
+    "tag": Kind(Tag.objects.for_account),
+    "custom_field": Kind(CustomField.objects.for_account, names=("label", "key")),
+    "template": Kind(EmailTemplate.objects.for_account),
+    "media": Kind(Media.objects.for_account),
+    "secret": Kind(Secret.objects.for_account),
+    "connection": Kind(Connection.objects.for_account),
 }
-"""How an object of each kind is found in an account."""
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):
@@ -48,7 +65,7 @@ class ReferenceField(serializers.Field[Any, Any, Any, Any]):
             object_id = None
         if object_id is None:
             self.fail("invalid")
-        if not KINDS[self.reference](self.context["account_id"], object_id).exists():
+        if not KINDS[self.reference].find(self.context["account_id"], object_id).exists():
             name = self.reference.replace("_", " ")
             raise ValidationError(f"There is no such {name} in this account.", code=f"{self.reference}_not_found")
         return str(object_id)

@@ -47,6 +47,7 @@ from workflows.configs.fields import (
     TemplateField,
     TemplateJsonField,
 )
+from workflows.configs.hints import Hint
 from workflows.configs.references import ReferenceField
 from workflows.configs.web import LINE_BREAK, HeadersField, UrlTemplateField
 from workflows.crm.refusals import Refused
@@ -106,6 +107,11 @@ class WebhookCall(OutsideType):
 
     class Config(ActionConfig):
         size_limit = PAYLOAD_BYTES
+        hints = {
+            "headers": Hint(suggest="headers"),
+            "auth_config": Hint(shown_when={"auth_type": ("basic", "bearer", "api_key")}, label="Credentials"),
+            "max_retries": Hint(shown_when={"retry_on_failure": (True,)}),
+        }
 
         url = UrlTemplateField(
             max_length=URL_LENGTH,
