@@ -206,6 +206,7 @@ ENGINE = {
     "heartbeat_seconds": 5.0,
     "maximum_visits": 1000,
     "maximum_depth": 25,
+    "maximum_jumps": 100,
     "maximum_worker_deaths": 3,
     "lanes": {  # calls that one worker process makes at a time
         "http": {"total": 96, "per_account": 72, "per_host": 24},

@@ -14,6 +14,7 @@ from accounts.problems import Problem
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Outcome
 from workflows.configs.base import clean, complete
+from workflows.configs.names import names_in
 from workflows.configs.references import references_in
 from workflows.crm.copies import Cause, ContactCopy, ContactView
 from workflows.templating import Work
@@ -76,6 +77,8 @@ class Step:
     """Idempotency key of an effect outside: the same on every attempt, after every crash."""
     attempt: int = 0
     """How often that effect was tried before."""
+    is_resumed: bool = False
+    """Whether the wait that the step began is over, or may be, and a type that asks again is asked what comes now."""
     work: Work = field(default_factory=Work)
     """What rendering cost so far: the templates of one step share one limit."""
 
@@ -165,6 +168,9 @@ class ActionType(ABC):
     sends_message: ClassVar[bool] = False
     has_branches: ClassVar[bool] = False
     waits: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
+    """Whether the step is taken anew, as `Step.is_resumed`, when its wait is over: it may wait on or go on. Such a type
+    reckons its time anew, so that waking it early is harmless."""
     secret_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of the config that are neither shown nor logged, though what they hold are ids of secrets only."""
 
@@ -200,6 +206,10 @@ class ActionType(ABC):
     def references(self, config: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
         """Return (kind, id, path inside the config) of every object of the account that a cleaned config names."""
         return list(references_in(self.Config, config))
+
+    def names(self, config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+        """Return (kind, name, path inside the config) of every object that a cleaned config names as people do."""
+        return list(names_in(self.Config, config))
 
     def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
         """Return what the account still lacks for a correct config to work; keeps a workflow from being activated."""

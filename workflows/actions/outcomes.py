@@ -51,10 +51,27 @@ class AwaitCallback:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """The contact goes on at the step with the key `target_key`; more than 100 in an execution end it."""
+
+    target_key: str
+    result: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SkipNext:
+    """The step did its work, and the contact passes by the step behind it, which is logged as skipped."""
+
+    result: Result = field(default_factory=dict)
+    data: Result = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The execution is completed here (`ended_by_step`)."""
 
     reason: str = ""
+    result: Result = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +84,4 @@ class Failed:
     data: Result = field(default_factory=dict)
 
 
-Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | End | Failed
+Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | Jump | SkipNext | End | Failed

@@ -17,9 +17,10 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Ledger
 from workflows.engine.locks import is_wanted, share_workflows
+from workflows.engine.outcomes import Turn
 from workflows.engine.perform.callbacks import time_out
 from workflows.engine.perform.handover import return_to_lanes
-from workflows.engine.perform.turns import LaneLedger
+from workflows.engine.perform.turns import LaneLedger, LaneTurn
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run, load_survivors
 from workflows.engine.turns import Facts, take_turn
@@ -76,7 +77,7 @@ def with_contacts(runs: Sequence[Run], now: datetime) -> list[Run]:
     return present
 
 
-def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> None:
+def lead(runs: Sequence[Run], facts: Facts, ledger: LaneLedger, now: datetime) -> None:
     """Take step after step until every run rests or has ended, or the time for one transaction is over.
 
     Runs that stand at the same step of the same version take it together; those behind catch up first. Ends early when
@@ -97,7 +98,12 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: Ledger, now: datetime) -> No
         group = standing.pop(key)
         step: PlanStep = group[0].plan.steps[key[1]]
         for crowd in without_duplicates(group):
-            take_turn(step, crowd, facts=facts, ledger=ledger, now=now, clock=running_clock)
+            fresh = [run for run in crowd if run.waiting_log_id is None]
+            resumed = [run for run in crowd if run.waiting_log_id is not None]
+            for turn_class, members in ((Turn, fresh), (LaneTurn, resumed)):
+                if members:
+                    turn = turn_class(step, ledger, running_clock())
+                    take_turn(turn, members, facts=facts, now=now, clock=running_clock)
         for run in group:
             place(run, standing, now)
     for group in standing.values():
@@ -116,8 +122,8 @@ def place(run: Run, standing: dict[tuple[UUID, int], list[Run]], now: datetime) 
 
 
 def end_wait(run: Run, ledger: Ledger, now: datetime) -> None:
-    """Complete the wait that a due run stood in and move it on."""
-    if run.waiting_log_id is None:
+    """Complete the wait that a due run stood in and move it on, unless its step wants to be asked what comes now."""
+    if run.waiting_log_id is None or (run.step is not None and run.step.asks_again):
         return
     ledger.ended_waits.append(run.waiting_log_id)
     run.waiting_log_id = None

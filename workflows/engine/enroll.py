@@ -179,11 +179,11 @@ def hold_contacts(account_id: UUID, contact_ids: Sequence[UUID]) -> tuple[set[UU
 INSERT = """
 INSERT INTO workflow_executions (
     id, created_at, updated_at, account_id, workflow_id, version_id, contact_id, status, pause_reason,
-    completion_reason, enrollment_source, depth, current_action_id, visits, window_visits, due_at, paused_status,
+    completion_reason, enrollment_source, depth, current_action_id, visits, window_visits, jumps, due_at, paused_status,
     lost_leases, trigger_data, steps, reentry_key, error_message
 )
 SELECT entry.id, %(now)s, %(now)s, %(account)s, %(workflow)s, %(version)s, entry.contact_id, 'queued', '', '',
-       %(source)s, %(depth)s, %(action)s, 0, 0, %(now)s, '', 0, %(data)s::jsonb, '{{}}', %(reentry_key)s, ''
+       %(source)s, %(depth)s, %(action)s, 0, 0, 0, %(now)s, '', 0, %(data)s::jsonb, '{{}}', %(reentry_key)s, ''
 FROM {entries}
 ON CONFLICT (workflow_id, contact_id, reentry_key) DO NOTHING
 RETURNING id

@@ -26,19 +26,21 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 completion_reason = run.completion_reason, error_message = run.error_message,
                 current_action_id = run.action_id, visits = run.visits,
                 visit_window_started_at = run.window_started_at, window_visits = run.window_visits,
-                due_at = run.due_at, lease_id = NULL, lease_until = NULL, lost_leases = run.lost_leases,
-                waiting_log_id = run.waiting_log_id, steps = run.results, reentry_key = run.reentry_key,
-                started_at = run.started_at, completed_at = run.completed_at, updated_at = %s
+                jumps = run.jumps, due_at = run.due_at, lease_id = NULL, lease_until = NULL,
+                lost_leases = run.lost_leases, waiting_log_id = run.waiting_log_id, steps = run.results,
+                reentry_key = run.reentry_key, started_at = run.started_at, completed_at = run.completed_at,
+                updated_at = %s
             FROM ROWS FROM (
                 unnest(
                     %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::integer[],
-                    %s::timestamptz[], %s::integer[], %s::timestamptz[], %s::smallint[], %s::uuid[], %s::text[],
-                    %s::timestamptz[], %s::timestamptz[]
+                    %s::timestamptz[], %s::integer[], %s::smallint[], %s::timestamptz[], %s::smallint[], %s::uuid[],
+                    %s::text[], %s::timestamptz[], %s::timestamptz[]
                 ),
                 jsonb_array_elements(%s::jsonb)
             ) AS run (
                 id, status, pause_reason, completion_reason, error_message, action_id, visits, window_started_at,
-                window_visits, due_at, lost_leases, waiting_log_id, reentry_key, started_at, completed_at, results
+                window_visits, jumps, due_at, lost_leases, waiting_log_id, reentry_key, started_at, completed_at,
+                results
             )
             WHERE execution.id = run.id
             """,
@@ -53,6 +55,7 @@ def write_runs(runs: Sequence[Run], now: datetime) -> None:
                 arrays.numbers([run.visits for run in runs]),
                 arrays.times([run.window_started_at for run in runs]),
                 arrays.numbers([run.window_visits for run in runs]),
+                arrays.numbers([run.jumps for run in runs]),
                 arrays.times([run.due_at for run in runs]),
                 arrays.numbers([run.lost_leases for run in runs]),
                 arrays.ids([run.waiting_log_id for run in runs]),

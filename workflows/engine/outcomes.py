@@ -5,8 +5,20 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from uuid_utils.compat import uuid7
 
-from workflows.actions.outcomes import AwaitCallback, Done, End, Failed, Outcome, Perform, Skipped, WaitUntil
+from workflows.actions.outcomes import (
+    AwaitCallback,
+    Done,
+    End,
+    Failed,
+    Jump,
+    Outcome,
+    Perform,
+    SkipNext,
+    Skipped,
+    WaitUntil,
+)
 from workflows.engine.ledger import NOTHING, Entry, Ledger, Page, Texts, as_json
 from workflows.engine.perform.handover import Handover
 from workflows.engine.plans import PlanStep
@@ -14,6 +26,8 @@ from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus, CompletionReason, ExecutionStatus
 
 VISIT_WINDOW = timedelta(hours=24)
+LOOP_LIMIT = "loop_limit"
+PASSED_BY = Skipped("skip_next")
 
 
 class Turn:
@@ -49,9 +63,15 @@ class Turn:
                     self.wait(run, log_id, outcome, text)
                 case Perform():
                     self.hand_over(run, log_id, outcome.lane)
+                case Jump():
+                    self.jump(run, log_id, outcome, text)
+                case SkipNext():
+                    self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
+                    run.results[self.step.key] = outcome.result
+                    self.skip_next(run)
                 case End():
                     self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
-                    run.results[self.step.key] = {"reason": outcome.reason}
+                    run.results[self.step.key] = {**outcome.result, "reason": outcome.reason}
                     run.end(ExecutionStatus.COMPLETED, CompletionReason.ENDED_BY_STEP, at)
                 case Failed():
                     self.fail(run, log_id, outcome, text)
@@ -67,6 +87,35 @@ class Turn:
         run.status = ExecutionStatus.WAITING
         run.waiting_log_id = log_id
         run.due_at = outcome.at
+
+    def jump(self, run: Run, log_id: UUID, outcome: Jump, text: Texts) -> None:
+        """Stand the run at another step, unless it jumped too often or the step is gone."""
+        target = run.plan.by_key.get(outcome.target_key)
+        maximum = settings.ENGINE["maximum_jumps"]
+        if target is None:
+            self.fail(run, log_id, Failed("invalid_config", f"No step has the key {outcome.target_key!r}."))
+        elif run.jumps >= maximum:
+            self.stop_loop(run, log_id, f"The contact jumped more than {maximum} times.")
+        else:
+            self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
+            run.results[self.step.key] = outcome.result
+            run.jumps += 1
+            run.step = target
+
+    def skip_next(self, run: Run) -> None:
+        """Pass by the step behind this one and move on behind it."""
+        passed = run.plan.after(self.step)
+        if passed is None:
+            self.move_on(run)
+        else:
+            turn = Turn(passed, self.ledger, self.finished_at)
+            turn.apply([run], [uuid7()], [PASSED_BY], storable([PASSED_BY], 1), self.finished_at)
+
+    def stop_loop(self, run: Run, log_id: UUID, message: str) -> None:
+        """Fail a run that goes round and round, whatever its step says of errors."""
+        self.fail(run, log_id, Failed(LOOP_LIMIT, message))
+        run.step = self.step
+        run.end(ExecutionStatus.FAILED, CompletionReason.LOOP_LIMIT, self.finished_at, message)
 
     def hand_over(self, run: Run, log_id: UUID, lane: str) -> None:
         """Rest at the step until its lane has had the effect."""
@@ -129,15 +178,16 @@ def storable(outcomes: Sequence[Outcome], count: int) -> list[Texts]:
 
 def texts_of(outcome: Outcome) -> Texts:
     match outcome:
-        case Done() | WaitUntil() | Failed():
+        case Done() | WaitUntil() | Failed() | SkipNext():
             return Texts(as_json(outcome.result), as_json(outcome.data))
         case Skipped():
             return Texts(as_json({**outcome.result, "reason": outcome.reason}), as_json(outcome.data))
         case End():
-            return Texts(as_json({"reason": outcome.reason} if outcome.reason else {}), "{}")
+            reason = {"reason": outcome.reason} if outcome.reason else {}
+            return Texts(as_json({**outcome.result, **reason}), "{}")
         case Perform():
             return NOTHING
-        case AwaitCallback():
+        case AwaitCallback() | Jump():
             return Texts(as_json(outcome.result), "{}")
     raise TypeError(f"{outcome!r} is no outcome")
 

@@ -31,6 +31,10 @@ class PlanStep:
     retry: Mapping[str, Any] | None = None
     """The action's own retry rule."""
 
+    @property
+    def asks_again(self) -> bool:
+        return self.kind is not None and self.kind.asks_again
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
@@ -41,6 +45,7 @@ class Plan:
     number: int
     steps: Sequence[PlanStep]
     by_action: Mapping[UUID, PlanStep]
+    by_key: Mapping[str, PlanStep]
 
     @property
     def first(self) -> PlanStep | None:
@@ -96,4 +101,5 @@ def compiled(version_id: UUID, workflow_id: UUID, number: int, definition: str) 
         )
         for index, action in enumerate(orjson.loads(definition)["actions"])
     ]
-    return Plan(version_id, workflow_id, number, steps, {step.action_id: step for step in steps})
+    by_action = {step.action_id: step for step in steps}
+    return Plan(version_id, workflow_id, number, steps, by_action, {step.key: step for step in steps})

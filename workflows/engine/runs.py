@@ -28,6 +28,7 @@ class Run:
     visits: int
     window_started_at: datetime | None
     window_visits: int
+    jumps: int
     lost_leases: int
     waiting_log_id: UUID | None
     trigger: dict[str, Any]
@@ -81,8 +82,8 @@ def load(condition: str, execution_ids: Sequence[UUID], *parameters: UUID) -> li
         cursor.execute(
             f"""
             SELECT id, account_id, version_id, contact_id, current_action_id, depth, visits, visit_window_started_at,
-                   window_visits, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at, status,
-                   pause_reason, due_at
+                   window_visits, jumps, lost_leases, waiting_log_id, trigger_data, steps, reentry_key, started_at,
+                   status, pause_reason, due_at
             FROM workflow_executions
             WHERE id = ANY(%s::uuid[]) {condition}
             ORDER BY id
@@ -103,16 +104,17 @@ def load(condition: str, execution_ids: Sequence[UUID], *parameters: UUID) -> li
             visits=row[6],
             window_started_at=row[7],
             window_visits=row[8],
-            lost_leases=row[9],
-            waiting_log_id=row[10],
-            trigger=orjson.loads(row[11]),
-            results=orjson.loads(row[12]),
-            reentry_key=row[13],
-            started_at=row[14],
-            was_due_at=row[17],
+            jumps=row[9],
+            lost_leases=row[10],
+            waiting_log_id=row[11],
+            trigger=orjson.loads(row[12]),
+            results=orjson.loads(row[13]),
+            reentry_key=row[14],
+            started_at=row[15],
+            was_due_at=row[18],
             contact=ContactCopy(row[3], row[1]),
-            status=row[15],
-            pause_reason=row[16],
+            status=row[16],
+            pause_reason=row[17],
         )
         for row in rows
     ]

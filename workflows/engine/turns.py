@@ -15,16 +15,15 @@ from workflows.crm import arrays
 from workflows.crm.copies import ContactCopy
 from workflows.crm.services.locking import lock_contacts
 from workflows.engine.failures import is_nobodys_fault, is_passing
-from workflows.engine.ledger import NOTHING, Ledger, Texts
+from workflows.engine.ledger import NOTHING, Texts
 from workflows.engine.outcomes import Turn, exceeds_loop_limit, storable
 from workflows.engine.plans import Plan, PlanStep
 from workflows.engine.runs import Run
-from workflows.models import CompletionReason, ExecutionStatus, WorkflowStatus
+from workflows.models import WorkflowStatus
 
 logger = structlog.get_logger(__name__)
 
 DISABLED = Skipped("disabled")
-LOOP_LIMIT = "loop_limit"
 
 
 class Facts:
@@ -56,15 +55,16 @@ class Facts:
         return WorkflowFacts(plan.workflow_id, name, plan.number, timezone, owner_id)
 
 
-def take_turn(
-    step: PlanStep, runs: Sequence[Run], *, facts: Facts, ledger: Ledger, now: datetime, clock: Callable[[], datetime]
-) -> None:
-    """Let all the runs, which stand at `step` and concern different contacts, take it."""
-    turn = Turn(step, ledger, clock())
+def take_turn(turn: Turn, runs: Sequence[Run], *, facts: Facts, now: datetime, clock: Callable[[], datetime]) -> None:
+    """Let all the runs, which stand at the turn's step and concern different contacts, take it.
+
+    Those whose wait is over and who are asked again keep the log row of their visit.
+    """
+    step = turn.step
     runs = stop_loops(turn, runs)
     if not runs:
         return
-    log_ids = [uuid7() for _ in runs]
+    log_ids = [run.waiting_log_id or uuid7() for run in runs]
     if not step.is_enabled:
         outcomes: Sequence[Outcome] = [DISABLED] * len(runs)
         texts = storable(outcomes, len(runs))
@@ -75,13 +75,11 @@ def take_turn(
 
 def stop_loops(turn: Turn, runs: Sequence[Run]) -> Sequence[Run]:
     """Fail the runs that went round too often; return the others."""
-    going_on = [run for run in runs if not exceeds_loop_limit(run, turn.started_at)]
+    going_on = [run for run in runs if run.waiting_log_id or not exceeds_loop_limit(run, turn.started_at)]
     if len(going_on) < len(runs):
         message = "The contact visited too many steps within 24 hours."
         for run in set(runs).difference(going_on):
-            turn.fail(run, uuid7(), Failed(LOOP_LIMIT, message))
-            run.step = turn.step
-            run.end(ExecutionStatus.FAILED, CompletionReason.LOOP_LIMIT, turn.finished_at, message)
+            turn.stop_loop(run, uuid7(), message)
     return going_on
 
 
@@ -120,7 +118,16 @@ class Attempt:
         plan = runs[0].plan
         steps = StepBatch(
             [
-                Step(run.id, log_id, run.visits, run.depth, run.contact, run.trigger, run.results)
+                Step(
+                    run.id,
+                    log_id,
+                    run.visits,
+                    run.depth,
+                    run.contact,
+                    run.trigger,
+                    run.results,
+                    is_resumed=run.waiting_log_id is not None,
+                )
                 for run, log_id in zip(runs, log_ids, strict=True)
             ],
             account=self.facts.accounts[runs[0].account_id],

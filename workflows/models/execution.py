@@ -67,6 +67,7 @@ class WorkflowExecution(BulkAccountRow):
         null=True, help_text="Start of the 24 h that `window_visits` counts."
     )
     window_visits = models.PositiveIntegerField(default=0, help_text="Step visits since `visit_window_started_at`.")
+    jumps = models.PositiveSmallIntegerField(default=0, help_text="How often a `go_to` step moved it so far.")
     due_at = models.DateTimeField(null=True, help_text="When its step is to be taken; null: never by itself.")
     paused_status = models.CharField(max_length=9, blank=True, help_text="Status to restore when its workflow resumes.")
     paused_due_at = models.DateTimeField(null=True, help_text="`due_at` to restore when its workflow resumes.")

@@ -63,7 +63,7 @@ def try_step(*, account_id: UUID, workflow_id: UUID, action_id: UUID, contact_id
 def _prepare(kind: OutsideType, workflow: Workflow, action: Action, step: Step, now: datetime) -> Prepared:
     """Prepare the step; whatever its type writes on the way is undone."""
     facts = Facts([workflow.id])
-    plan = Plan(workflow.id, workflow.id, workflow.version, [], {})
+    plan = Plan(workflow.id, workflow.id, workflow.version, [], {}, {})
     batch = StepBatch(
         [step],
         account=facts.accounts[workflow.account_id],
