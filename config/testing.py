@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the project's fixtures: only now is Django set up, which they import."""
     config.pluginmanager.import_plugin("accounts.tests.fixtures")
     config.pluginmanager.import_plugin("workflows.messaging.tests.fixtures")
+    config.pluginmanager.import_plugin("config.tests.browser")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
