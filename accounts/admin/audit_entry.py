@@ -1,20 +1,32 @@
 """Who changed what, when."""
 
+import orjson
 from django.contrib import admin
+from django.utils.html import format_html
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Role
+
+
+def as_code(value: object) -> str:
+    """Return a JSON value as it is read best: one field a line."""
+    return format_html('<code class="as-code">{}</code>', orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(AccountScopedAdmin):
     """Changes, newest first; never altered."""
 
+    read_role = Role.ADMIN
+    is_log = True
+    search_ids = ("id", "object_id", "actor_user_id", "actor_api_key_id")
+    linked_by = ("object_id", "actor_user", "verb")
     list_display = ("created_at", "actor_label", "verb", "object_type", "object_id", "account")
     list_filter = ("object_type",)
     list_select_related = ("account",)
-    search_fields = ("object_id", "verb", "actor_label")
-    show_full_result_count = False
+    search_fields = ("verb", "actor_label")
+    sortable_by = ()
+    ordering = ("-id",)
     fields = (
         "id",
         "account",
@@ -25,6 +37,15 @@ class AuditEntryAdmin(AccountScopedAdmin):
         "verb",
         "object_type",
         "object_id",
-        "before",
-        "after",
+        "changed_from",
+        "changed_to",
     )
+    readonly_fields = ("changed_from", "changed_to")
+
+    @admin.display(description="before")
+    def changed_from(self, entry: AuditEntry) -> str:
+        return as_code(entry.before)
+
+    @admin.display(description="after")
+    def changed_to(self, entry: AuditEntry) -> str:
+        return as_code(entry.after)

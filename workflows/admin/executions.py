@@ -6,29 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.base import ReadOnlyInline
 from workflows.admin.base import MemberScopedAdmin, link_to
 from workflows.models import ActionExecution, WorkflowExecution
-
-
-class LogInline(ReadOnlyInline):
-    """The steps that the execution came to, in order."""
-
-    model = ActionExecution
-    verbose_name_plural = "log"
-    fields = (
-        "visit",
-        "action_key",
-        "action_type",
-        "status",
-        "started_at",
-        "completed_at",
-        "result_data",
-        "error_message",
-    )
-    ordering = ("visit",)
-    per_page = 50
-    show_change_link = True
 
 
 @admin.register(WorkflowExecution)
@@ -38,7 +17,7 @@ class WorkflowExecutionAdmin(MemberScopedAdmin):
     list_display = ("id", "workflow_link", "contact_link", "status", "completion_reason", "due_at", "created_at")
     list_filter = ("status", "completion_reason")
     list_select_related = ("workflow", "contact")
-    inlines = (LogInline,)
+    linked_by = ("workflow", "contact")
     fields = (
         "id",
         "account",
