@@ -76,6 +76,19 @@ def next_open(moment: datetime, zone: ZoneInfo, window: Window) -> datetime | No
     return None
 
 
+def on_open_day(moment: datetime, zone: ZoneInfo, window: Window) -> datetime | None:
+    """Return the moment, or the same wall time of the first later day that is open, within the window's hours (UTC).
+
+    None when no day within 400 is open.
+    """
+    wall = moment.astimezone(zone)
+    for ahead in range(HORIZON_DAYS):
+        day = wall.date() + timedelta(days=ahead)
+        if is_open_on(day, window):
+            return next_open(instant(day, wall.time(), zone) if ahead else moment, zone, window)
+    return None
+
+
 def is_open_on(day: date, window: Window) -> bool:
     if window.weekdays and day.weekday() not in window.weekdays:
         return False

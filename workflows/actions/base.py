@@ -211,6 +211,13 @@ class ActionType(ABC):
         """Return (kind, name, path inside the config) of every object that a cleaned config names as people do."""
         return list(names_in(self.Config, config))
 
+    def watched_fields(self, config: Mapping[str, Any]) -> Sequence[str]:
+        """Return the fields of the contact, custom ones as `custom_fields.<key>`, whose change ends a wait at once.
+
+        For types that ask again: what comes then is for the step to say.
+        """
+        return ()
+
     def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
         """Return what the account still lacks for a correct config to work; keeps a workflow from being activated."""
         return ()

@@ -50,13 +50,25 @@ class Consumer(Protocol):
     def __call__(self, events: Sequence[DispatchedEvent], *, now: datetime) -> None: ...
 
 
-_consumers: list[Consumer] = []
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A consumer and the event types it wants to hear of; None: all."""
+
+    consumer: Consumer
+    event_types: frozenset[str] | None = None
+
+    def wants(self, event: DispatchedEvent) -> bool:
+        return self.event_types is None or event.event_type in self.event_types
 
 
-def consume(consumer: Consumer) -> Callable[[], None]:
-    """Let `consumer` see every event from now on; return a function that ends this."""
-    _consumers.append(consumer)
-    return lambda: _consumers.remove(consumer)
+_subscriptions: list[Subscription] = []
+
+
+def consume(consumer: Consumer, *event_types: str) -> Callable[[], None]:
+    """Let `consumer` see every event of these types, or of all, from now on; return a function that ends this."""
+    subscription = Subscription(consumer, frozenset(event_types) or None)
+    _subscriptions.append(subscription)
+    return lambda: _subscriptions.remove(subscription)
 
 
 def dispatch(*, is_stopping: Callable[[], bool] = lambda: False) -> int:
@@ -83,10 +95,7 @@ def dispatch_page(size: int) -> int:
         if not event_ids:
             return 0
         now = clock.now()
-        if _consumers:
-            events = read(event_ids)
-            for consumer in _consumers:
-                tell(consumer, events, now)
+        tell_all(event_ids, now)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE crm_event SET dispatched_at = %s WHERE id = ANY(%s::uuid[])", [now, arrays.ids(event_ids)]
@@ -119,14 +128,29 @@ def claim(size: int) -> list[UUID]:
     return [event_id for event_id, contact_id in page if contact_id in held]
 
 
-def read(event_ids: Sequence[UUID]) -> list[DispatchedEvent]:
+def tell_all(event_ids: Sequence[UUID], now: datetime) -> None:
+    """Tell each consumer of those events that it wants; what nobody wants is not even read."""
+    if not _subscriptions:
+        return
+    wanted = [subscription.event_types for subscription in _subscriptions]
+    types = None if None in wanted else sorted(frozenset().union(*(each for each in wanted if each)))
+    events = read(event_ids, types)
+    for subscription in _subscriptions:
+        if own := [event for event in events if subscription.wants(event)]:
+            tell(subscription.consumer, own, now)
+
+
+def read(event_ids: Sequence[UUID], event_types: Sequence[str] | None) -> list[DispatchedEvent]:
+    """Return the events of these types, or of all, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, account_id, contact_id, event_type, data, occurred_at, source, caused_by_id, depth
-            FROM crm_event WHERE id = ANY(%s::uuid[]) ORDER BY sequence
+            FROM crm_event
+            WHERE id = ANY(%s::uuid[]) AND (%s::text[] IS NULL OR event_type = ANY(%s::text[]))
+            ORDER BY sequence
             """,
-            [arrays.ids(event_ids)],
+            [arrays.ids(event_ids), event_types, event_types],
         )
         return [DispatchedEvent(*row) for row in cursor.fetchall()]
 

@@ -1,19 +1,20 @@
 """The action `wait_time`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rest_framework.exceptions import ValidationError
 
-from workflows.actions.base import ActionType, Category, Step, StepBatch, shortened
+from workflows.actions.base import ActionType, Category, StepBatch, shortened
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Failed, Outcome, WaitUntil
 from workflows.actions.registry import registry
+from workflows.actions.windows import NEVER_OPEN, TIMEZONE_MODE_HELP, TIMEZONE_MODES, window_of, zone_of
 from workflows.configs.fields import ChoiceField, IntegerField
-from workflows.configs.times import WEEKDAYS, HolidaysField, ResumeBetween, WeekdaysField
-from workflows.localtime import Window, next_open
+from workflows.configs.times import HolidaysField, ResumeBetween, WeekdaysField
+from workflows.localtime import next_open
 
 UNITS = {
     "minutes": timedelta(minutes=1),
@@ -23,7 +24,6 @@ UNITS = {
 }
 LONGEST = timedelta(weeks=12)
 TOO_LONG = "Maximum wait duration is 12 weeks"
-NEVER_OPEN = "Within 400 days no day is left by `resume_days` and `skip_holidays`."
 
 
 @registry.register
@@ -65,12 +65,7 @@ class WaitTime(ActionType):
         resume_between = ResumeBetween(
             required=False, help_text="Hours in which contacts go on; left out: at any hour."
         )
-        timezone_mode = ChoiceField(
-            ["account", "contact", "utc"],
-            default="account",
-            help_text="Whose local time counts: that of the account (or the workflow's own, where it has one), of the "
-            "contact (the account's if unknown), or UTC.",
-        )
+        timezone_mode = ChoiceField(TIMEZONE_MODES, default="account", help_text=TIMEZONE_MODE_HELP)
         skip_holidays = HolidaysField(
             required=False, help_text="ISO 3166 country, e.g. `US`, on whose public holidays nobody goes on."
         )
@@ -104,27 +99,6 @@ class WaitTime(ActionType):
         if country := config.get("skip_holidays"):
             parts.append(f"no holidays ({country})")
         return shortened(" · ".join(parts))
-
-
-def window_of(config: Mapping[str, Any]) -> Window:
-    hours = config.get("resume_between")
-    return Window(
-        weekdays=frozenset(map(WEEKDAYS.index, config.get("resume_days", ()))),
-        start=time.fromisoformat(hours["start"]) if hours else None,
-        end=time.fromisoformat(hours["end"]) if hours else None,
-        holidays_of=config.get("skip_holidays", ""),
-    )
-
-
-def zone_of(step: Step, mode: str) -> ZoneInfo:
-    assert step.batch is not None
-    names = {"utc": ["UTC"], "contact": [step.contact.timezone]}.get(mode, [])
-    for name in (*names, step.batch.workflow.timezone):
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError):  # unknown, or not known any more
-            continue
-    return ZoneInfo("UTC")
 
 
 def outcome(until: datetime | None, config: Mapping[str, Any]) -> Outcome:
