@@ -12,7 +12,7 @@ from uuid import UUID
 from accounts.actors import Actor
 from accounts.problems import Problem
 from workflows.actions.config import ActionConfig
-from workflows.actions.outcomes import Outcome
+from workflows.actions.outcomes import Outcome, Verdict
 from workflows.configs.base import clean, complete
 from workflows.configs.names import names_in
 from workflows.configs.references import references_in
@@ -132,6 +132,18 @@ class StepBatch(Sequence[Step]):
         """On whose behalf the steps change records."""
         return Actor(label=f"Workflow {self.workflow.name}")
 
+    def part(self, indices: Sequence[int]) -> "StepBatch":
+        """Return some of the steps as a batch of their own."""
+        return StepBatch(
+            [self._steps[index] for index in indices],
+            account=self.account,
+            workflow=self.workflow,
+            action_id=self.action_id,
+            action_key=self.action_key,
+            config=self.config,
+            now=self.now,
+        )
+
     def __getitem__(self, index: Any) -> Any:
         return self._steps[index]
 
@@ -243,6 +255,13 @@ class ActionType(ABC):
     def run(self, step: Step) -> Outcome:
         """Take the step for one contact; enough for types without queries of their own."""
         raise TypeError(f"{type(self).__name__} implements neither run_many nor run")
+
+    def conclude_many(self, steps: StepBatch, verdicts: Sequence[Verdict]) -> Sequence[Outcome]:
+        """Return the outcomes of the steps whose `run_many` said Enroll or CancelRuns, once that was carried out.
+
+        Same transaction, same locks, same rules; must not ask for more.
+        """
+        raise TypeError(f"{type(self).__name__} asks for what it cannot conclude")
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Return the line that an editor's card shows, ≤ 120 characters."""

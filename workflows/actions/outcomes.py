@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 Result = Mapping[str, Any]
 """A small mapping of JSON values."""
@@ -75,6 +76,44 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Enroll:
+    """The contact shall enter a workflow; the type's `conclude_many` is told what came of it and says the outcome.
+
+    Whatever keeps a contact from entering by hand keeps it from entering here as well.
+    """
+
+    workflow_id: UUID
+    source: str
+    """`enrollment_source` of the new execution, ≤ 50 characters."""
+    action_id: UUID | None = None
+    """The step of the workflow's current version to start at; None: its first."""
+    data: Result = field(default_factory=dict)
+    """What becomes `trigger.*`."""
+    unless_inside: bool = False
+    """Whether a contact that is inside stays there alone, though the workflow could be entered twice."""
+    replaces: tuple[UUID, ...] = ()
+    """Executions of the contact that are cancelled first, also where it then may not enter."""
+    replaced_reason: str = ""
+    """Their `completion_reason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRuns:
+    """Executions of the contact shall be cancelled; the type's `conclude_many` is told which were and says the outcome.
+
+    Without `execution_ids` all of the contact's executions are meant, or with `workflow_ids` those in these workflows.
+    The execution that takes the step may be among them: it then ends behind this step.
+    """
+
+    reason: str
+    """Their `completion_reason`."""
+    execution_ids: tuple[UUID, ...] | None = None
+    workflow_ids: tuple[UUID, ...] | None = None
+    spares_own: bool = False
+    """Whether the execution that takes the step goes on in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The step failed for good; `error_class` is one of the classes of retry.py, e.g. `invalid_config`."""
 
@@ -84,4 +123,17 @@ class Failed:
     data: Result = field(default_factory=dict)
 
 
-Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | Jump | SkipNext | End | Failed
+Outcome = Done | Skipped | WaitUntil | Perform | AwaitCallback | Jump | SkipNext | End | Enroll | CancelRuns | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of an Enroll or CancelRuns."""
+
+    execution_id: UUID | None = None
+    """The execution that was begun; None: none was."""
+    refusal: str = ""
+    """Why the contact did not enter: `already_enrolled`, `workflow_not_active`, `workflow_not_found`,
+    `action_not_found`, `contact_opted_out` or `loop_guard`."""
+    cancelled: tuple[UUID, ...] = ()
+    """Executions that were cancelled."""

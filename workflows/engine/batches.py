@@ -59,6 +59,7 @@ def take_batch(*, lease_id: UUID, execution_ids: Sequence[UUID], workflow_ids: f
         lead(with_contacts(runs, now), facts, ledger, now)
         write_runs(runs, now)
         ledger.write(now)
+        ledger.cut(now)
     return Taken(len(runs), ledger.steps_taken)
 
 
@@ -84,6 +85,7 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: LaneLedger, now: datetime) -
     somebody wants to pause or change one of the workflows: they shall not wait.
     """
     running_clock = clock.current().running(now)
+    in_hand = {run.id: run for run in runs}
     give_up_at = time.monotonic() + settings.ENGINE["batch_seconds"]
     standing: dict[tuple[UUID, int], list[Run]] = defaultdict(list)
     for run in runs:
@@ -98,17 +100,19 @@ def lead(runs: Sequence[Run], facts: Facts, ledger: LaneLedger, now: datetime) -
         group = standing.pop(key)
         step: PlanStep = group[0].plan.steps[key[1]]
         for crowd in without_duplicates(group):
-            fresh = [run for run in crowd if run.waiting_log_id is None]
-            resumed = [run for run in crowd if run.waiting_log_id is not None]
+            going = [run for run in crowd if run.status == ExecutionStatus.ACTIVE]  # others were cancelled meanwhile
+            fresh = [run for run in going if run.waiting_log_id is None]
+            resumed = [run for run in going if run.waiting_log_id is not None]
             for turn_class, members in ((Turn, fresh), (LaneTurn, resumed)):
                 if members:
                     turn = turn_class(step, ledger, running_clock())
-                    take_turn(turn, members, facts=facts, now=now, clock=running_clock)
+                    take_turn(turn, members, facts=facts, in_hand=in_hand, now=now, clock=running_clock)
         for run in group:
             place(run, standing, now)
     for group in standing.values():
         for run in group:
-            run.due_at = run.was_due_at or now
+            if run.status == ExecutionStatus.ACTIVE:
+                run.due_at = run.was_due_at or now
 
 
 def place(run: Run, standing: dict[tuple[UUID, int], list[Run]], now: datetime) -> None:

@@ -6,19 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from uuid_utils.compat import uuid7
 
 from accounts.problems import Conflict, Missing
-from workflows.crm import arrays
-from workflows.crm.models import Channel, Contact
+from workflows.crm.models import Contact
+from workflows.engine.entrance import Entrance, entrance_to, hold_contacts, insert
 from workflows.engine.locks import share_workflow
-from workflows.engine.plans import Plan, plan_of
 from workflows.engine.wake import Tick, wake
-from workflows.models import Reentry, Workflow, WorkflowExecution, WorkflowStatus
+from workflows.models import Reentry, WorkflowExecution
 
 PAGE_SIZE = 2000
 ANALYZE_FROM = 20_000
@@ -42,19 +39,6 @@ class EnrollmentCounts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """An active workflow, held in that state, and how to enter it."""
-
-    account_id: UUID
-    plan: Plan
-    reentry: str
-    source: str
-    data: str
-    depth: int
-    now: datetime
-
-
 def enroll(
     *,
     account_id: UUID,
@@ -63,16 +47,18 @@ def enroll(
     source: str,
     data: Mapping[str, Any] | None = None,
     depth: int = 0,
+    action_id: UUID | None = None,
     now: datetime,
 ) -> WorkflowExecution:
     """Enroll one contact and return the execution, which is due at once.
 
-    `source` is `api`, `admin`, `command` or a trigger's type; `data` becomes `trigger.*`. Raises Missing when the
-    account has no such workflow or contact, Conflict `workflow_not_active`, `contact_opted_out`, `already_enrolled` or
-    `loop_guard`.
+    `source` is `api`, `admin`, `command`, `campaign`, `workflow` or a trigger's type; `data` becomes `trigger.*`;
+    `action_id` is the step of the current version to start at, its first unless given. Raises Missing when the account
+    has no such workflow or contact, Conflict `workflow_not_active`, `contact_opted_out`, `already_enrolled` or
+    `loop_guard`, Invalid `action_not_found`.
     """
     with transaction.atomic():
-        entrance = open_entrance(account_id, workflow_id, source, data, depth, now)
+        entrance = open_entrance(account_id, workflow_id, source, data, depth, now, action_id)
         present, opted_out = hold_contacts(account_id, [contact_id])
         if contact_id not in present:
             raise Missing
@@ -113,31 +99,22 @@ def enroll_many(
 
 
 def open_entrance(
-    account_id: UUID, workflow_id: UUID, source: str, data: Mapping[str, Any] | None, depth: int, now: datetime
+    account_id: UUID,
+    workflow_id: UUID,
+    source: str,
+    data: Mapping[str, Any] | None,
+    depth: int,
+    now: datetime,
+    action_id: UUID | None = None,
 ) -> Entrance:
     """Hold the workflow in its state for this transaction, and refuse unless it can be entered."""
     share_workflow(workflow_id)
-    workflow = Workflow.objects.for_account(account_id).present().filter(id=workflow_id).first()
-    if workflow is None:
-        raise Missing
-    if workflow.status != WorkflowStatus.ACTIVE:
-        raise Conflict(
-            "workflow_not_active", f"The workflow is {workflow.status}; activate it before contacts can enter."
-        )
+    entrance = entrance_to(account_id, workflow_id, source, data=data, depth=depth, now=now, action_id=action_id)
     if depth > settings.ENGINE["maximum_depth"]:
         raise Conflict(
             "loop_guard", f"More than {settings.ENGINE['maximum_depth']} workflows started each other in a row."
         )
-    version_id = workflow.versions.values_list("id", flat=True).get(number=workflow.version)
-    return Entrance(
-        account_id=account_id,
-        plan=plan_of(version_id),
-        reentry=workflow.reentry,
-        source=source,
-        data=orjson.dumps(data or {}, option=orjson.OPT_NON_STR_KEYS, default=str).decode(),
-        depth=depth,
-        now=now,
-    )
+    return entrance
 
 
 def enroll_page(entrance: Entrance, contact_ids: Sequence[UUID]) -> EnrollmentCounts:
@@ -151,93 +128,6 @@ def enroll_page(entrance: Entrance, contact_ids: Sequence[UUID]) -> EnrollmentCo
         opted_out=len(opted_out),
         missing=len(contact_ids) - len(present),
     )
-
-
-def hold_contacts(account_id: UUID, contact_ids: Sequence[UUID]) -> tuple[set[UUID], set[UUID]]:
-    """Keep the contacts from being deleted until this transaction ends; return those present and, of them, those who
-    opted out of every channel."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id FROM crm_contact
-            WHERE account_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL
-            ORDER BY id FOR SHARE
-            """,
-            [account_id, arrays.ids(contact_ids)],
-        )
-        present = {row[0] for row in cursor.fetchall()}
-        cursor.execute(
-            """
-            SELECT contact_id FROM crm_consent WHERE contact_id = ANY(%s::uuid[]) AND state = 'opt_out'
-            GROUP BY contact_id HAVING count(*) >= %s
-            """,
-            [arrays.ids(present), len(Channel)],
-        )
-        return present, {row[0] for row in cursor.fetchall()}
-
-
-INSERT = """
-INSERT INTO workflow_executions (
-    id, created_at, updated_at, account_id, workflow_id, version_id, contact_id, status, pause_reason,
-    completion_reason, enrollment_source, depth, current_action_id, visits, window_visits, jumps, due_at, paused_status,
-    lost_leases, trigger_data, steps, reentry_key, error_message
-)
-SELECT entry.id, %(now)s, %(now)s, %(account)s, %(workflow)s, %(version)s, entry.contact_id, 'queued', '', '',
-       %(source)s, %(depth)s, %(action)s, 0, 0, 0, %(now)s, '', 0, %(data)s::jsonb, '{{}}', %(reentry_key)s, ''
-FROM {entries}
-ON CONFLICT (workflow_id, contact_id, reentry_key) DO NOTHING
-RETURNING id
-"""
-ENTRIES = "unnest(%(ids)s::uuid[], %(contacts)s::uuid[]) AS entry (id, contact_id)"
-OUTSIDE = f"""{ENTRIES}
-WHERE NOT EXISTS (
-    SELECT FROM workflow_executions execution
-    WHERE execution.contact_id = entry.contact_id AND execution.workflow_id = %(workflow)s
-          AND execution.status IN ('queued', 'active', 'waiting', 'paused')
-)"""
-FIRST_TIME = """(
-    INSERT INTO workflow_single_enrollments (id, created_at, account_id, workflow_id, contact_id)
-    SELECT entry.id, %(now)s, %(account)s, %(workflow)s, entry.contact_id
-    FROM unnest(%(ids)s::uuid[], %(contacts)s::uuid[]) AS entry (id, contact_id)
-    WHERE NOT EXISTS (
-        SELECT FROM workflow_executions execution
-        WHERE execution.contact_id = entry.contact_id AND execution.workflow_id = %(workflow)s
-    )
-    ON CONFLICT (workflow_id, contact_id) DO NOTHING
-    RETURNING id, contact_id
-)"""
-STATEMENTS = {
-    Reentry.MULTIPLE: INSERT.format(entries=ENTRIES),
-    Reentry.AFTER_EXIT: INSERT.format(entries=OUTSIDE),
-    Reentry.SINGLE: f"WITH entry AS {FIRST_TIME} {INSERT.format(entries='entry')}",
-}
-"""By re-entry setting. The unique indexes decide between two that enter at once; what they cannot know – runs from a
-time when the setting was another – is looked up."""
-
-
-def insert(entrance: Entrance, contact_ids: Sequence[UUID]) -> list[UUID]:
-    """Insert an execution for each contact that may enter (again); return their ids."""
-    if not contact_ids:
-        return []
-    first = entrance.plan.first
-    with connection.cursor() as cursor:
-        cursor.execute(
-            STATEMENTS[Reentry(entrance.reentry)],
-            {
-                "now": entrance.now,
-                "account": entrance.account_id,
-                "workflow": entrance.plan.workflow_id,
-                "version": entrance.plan.version_id,
-                "source": entrance.source,
-                "depth": entrance.depth,
-                "action": first.action_id if first else None,
-                "data": entrance.data,
-                "reentry_key": None if entrance.reentry == Reentry.MULTIPLE else "inside",
-                "ids": arrays.ids([uuid7() for _ in contact_ids]),
-                "contacts": arrays.ids(contact_ids),
-            },
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def refusal(reentry: str) -> str:

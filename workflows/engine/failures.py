@@ -9,6 +9,10 @@ NOBODYS_FAULT = ("08", "53", "57", "58")
 """Connection, resources, operator and system: no row is to blame, and trying the next one is no use."""
 
 
+class Busy(Exception):
+    """Somebody else holds what was not to be waited for: the same again will work."""
+
+
 def sqlstate_of(error: BaseException) -> str | None:
     """Return the SQLSTATE of a database error; empty when the connection broke, None for any other exception."""
     cause = error.__cause__ if isinstance(error, DjangoDatabaseError) else error
@@ -19,7 +23,7 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 def is_passing(error: BaseException) -> bool:
     """Say whether repeating the transaction is the cure."""
-    return sqlstate_of(error) in PASSING
+    return isinstance(error, Busy) or sqlstate_of(error) in PASSING
 
 
 def is_nobodys_fault(error: BaseException) -> bool:

@@ -138,6 +138,12 @@ def end_executions(*, execution_ids: Sequence[UUID], reason: str, now: datetime)
             """,
             {"now": now, "ids": id_list},
         )
+    mark_cancelled(execution_ids=execution_ids, reason=reason, now=now)
+
+
+def mark_cancelled(*, execution_ids: Sequence[UUID], reason: str, now: datetime) -> None:
+    """Cancel locked, live executions without a word on what they stood in: that is left to who has them in hand."""
+    with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE workflow_executions
@@ -146,7 +152,7 @@ def end_executions(*, execution_ids: Sequence[UUID], reason: str, now: datetime)
                 reentry_key = NULL, completed_at = %s, updated_at = %s
             WHERE id = ANY(%s::uuid[]) AND status IN ('queued', 'active', 'waiting', 'paused')
             """,
-            [reason, now, now, id_list],
+            [reason, now, now, arrays.ids(execution_ids)],
         )
 
 

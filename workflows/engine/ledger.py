@@ -10,7 +10,7 @@ import orjson
 from django.db import connection
 
 from workflows.crm import arrays
-from workflows.engine.perform.handover import Handover, hand_over
+from workflows.engine.perform.handover import Handover, drop_dispatches, hand_over
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run
 from workflows.models import ActionExecutionStatus
@@ -58,6 +58,10 @@ class Ledger:
     pages: dict[Page, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     ended_waits: list[UUID] = field(default_factory=list)
     handovers: list[Handover] = field(default_factory=list)
+    cancelled: list[UUID] = field(default_factory=list)
+    """Runs of the batch that were cancelled by others of it."""
+    cut_waits: list[UUID] = field(default_factory=list)
+    """Log rows of the waits that those stood in."""
     steps_taken: int = 0
 
     def write(self, now: datetime) -> None:
@@ -67,7 +71,14 @@ class Ledger:
         if self.ended_waits:
             close_waits(self.ended_waits, now)
         if self.handovers:
-            hand_over(self.handovers, now)
+            hand_over([each for each in self.handovers if each.execution_id not in self.cancelled], now)
+
+    def cut(self, now: datetime) -> None:
+        """Take back what cancelled runs waited for, once everything else is written."""
+        if self.cancelled:
+            drop_dispatches(self.cancelled)
+        if self.cut_waits:
+            cut_waits(self.cut_waits, now)
 
 
 def write_page(page: Page, entries: list[Entry], now: datetime) -> None:
@@ -131,6 +142,20 @@ def close_waits(log_ids: list[UUID], now: datetime) -> None:
             WHERE id = ANY(%s::uuid[]) AND status = 'waiting'
             """,
             [now, now, arrays.ids(log_ids)],
+        )
+
+
+def cut_waits(log_ids: list[UUID], now: datetime) -> None:
+    """Log waits that a cancellation cut short as skipped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE workflow_action_executions
+            SET status = 'skipped', completed_at = %(now)s, result_data = result_data || '{"reason": "cancelled"}',
+                duration_ms = LEAST(2147483647, GREATEST(0, extract(epoch FROM %(now)s - started_at) * 1000))
+            WHERE id = ANY(%(ids)s::uuid[]) AND status IN ('pending', 'scheduled', 'waiting')
+            """,
+            {"now": now, "ids": arrays.ids(log_ids)},
         )
 
 

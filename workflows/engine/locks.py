@@ -17,6 +17,16 @@ def share_workflow(workflow_id: UUID) -> None:
     share_workflows([workflow_id])
 
 
+def try_share_workflow(workflow_id: UUID) -> bool:
+    """Keep the workflow in its present state if nobody holds it alone or waits to; never waits.
+
+    For who holds executions or contacts already, after which the order allows no more waiting for a workflow.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [lock_key(workflow_id)])
+        return bool(cursor.fetchone()[0])
+
+
 def share_workflows(workflow_ids: Iterable[UUID]) -> None:
     """Keep several workflows in their present state; taken in one order, so that two batches cannot cross."""
     keys = sorted({lock_key(workflow_id) for workflow_id in workflow_ids})

@@ -160,7 +160,10 @@ class Turn:
         run.lost_leases = 0
 
     def move_on(self, run: Run) -> None:
-        """Stand the run at the next step, or complete it behind the last one."""
+        """Stand the run at the next step, or complete it behind the last one; one that was cancelled ends here."""
+        if run.cancelled_for:
+            run.end(ExecutionStatus.CANCELLED, run.cancelled_for, self.finished_at)
+            return
         run.step = run.plan.after(self.step)
         if run.step is None:
             run.end(ExecutionStatus.COMPLETED, CompletionReason.FINISHED, self.finished_at)

@@ -43,6 +43,8 @@ class Run:
     pause_reason: str = ""
     is_in_lane: bool = False
     """Its step's effect outside is with a lane, which will move it on."""
+    cancelled_for: str = ""
+    """Why it ends behind the step that it is taking: that step cancelled it."""
     completion_reason: str = ""
     error_message: str = ""
     due_at: datetime | None = None

@@ -1,6 +1,6 @@
 """Taking one step for many contacts; a step that raises is found by halving and fails alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,11 +15,12 @@ from workflows.crm import arrays
 from workflows.crm.copies import ContactCopy
 from workflows.crm.services.locking import lock_contacts
 from workflows.engine.failures import is_nobodys_fault, is_passing
+from workflows.engine.following import Ended, follow_up
 from workflows.engine.ledger import NOTHING, Texts
 from workflows.engine.outcomes import Turn, exceeds_loop_limit, storable
 from workflows.engine.plans import Plan, PlanStep
 from workflows.engine.runs import Run
-from workflows.models import WorkflowStatus
+from workflows.models import ExecutionStatus, WorkflowStatus
 
 logger = structlog.get_logger(__name__)
 
@@ -55,10 +56,19 @@ class Facts:
         return WorkflowFacts(plan.workflow_id, name, plan.number, timezone, owner_id)
 
 
-def take_turn(turn: Turn, runs: Sequence[Run], *, facts: Facts, now: datetime, clock: Callable[[], datetime]) -> None:
+def take_turn(
+    turn: Turn,
+    runs: Sequence[Run],
+    *,
+    facts: Facts,
+    in_hand: Mapping[UUID, Run],
+    now: datetime,
+    clock: Callable[[], datetime],
+) -> None:
     """Let all the runs, which stand at the turn's step and concern different contacts, take it.
 
-    Those whose wait is over and who are asked again keep the log row of their visit.
+    Those whose wait is over and who are asked again keep the log row of their visit. Runs of the batch, `in_hand`,
+    that the step cancels end.
     """
     step = turn.step
     runs = stop_loops(turn, runs)
@@ -69,7 +79,9 @@ def take_turn(turn: Turn, runs: Sequence[Run], *, facts: Facts, now: datetime, c
         outcomes: Sequence[Outcome] = [DISABLED] * len(runs)
         texts = storable(outcomes, len(runs))
     else:
-        outcomes, texts = Attempt(step, facts, now).take(runs, log_ids)
+        attempt = Attempt(step, facts, now, in_hand)
+        outcomes, texts = attempt.take(runs, log_ids)
+        cancel_in_hand(attempt.ended, turn, runs, in_hand)
     turn.apply(runs, log_ids, outcomes, texts, clock())
 
 
@@ -83,13 +95,32 @@ def stop_loops(turn: Turn, runs: Sequence[Run]) -> Sequence[Run]:
     return going_on
 
 
+def cancel_in_hand(ended: Sequence[Ended], turn: Turn, runs: Sequence[Run], in_hand: Mapping[UUID, Run]) -> None:
+    """End the runs of the batch that the step cancelled; those that are taking it end behind it."""
+    taking = {run.id for run in runs}
+    for execution_id, reason in ended:
+        run = in_hand.get(execution_id)
+        if execution_id in taking and run is not None:
+            run.cancelled_for = reason
+        elif run is not None:
+            turn.ledger.cancelled.append(run.id)
+            if run.waiting_log_id is not None:
+                turn.ledger.cut_waits.append(run.waiting_log_id)
+                run.waiting_log_id = None
+            run.is_in_lane = False
+            run.end(ExecutionStatus.CANCELLED, reason, turn.started_at)
+
+
 class Attempt:
     """Runs a step's code, in savepoints."""
 
-    def __init__(self, step: PlanStep, facts: Facts, now: datetime) -> None:
+    def __init__(self, step: PlanStep, facts: Facts, now: datetime, in_hand: Collection[UUID] = ()) -> None:
         self.step = step
         self.facts = facts
         self.now = now
+        self.in_hand = in_hand
+        self.ended: list[Ended] = []
+        """Executions that the step cancelled."""
 
     def take(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[list[Outcome], list[Texts]]:
         """Return outcome and log texts of each run; who raises fails, the others do not notice.
@@ -98,8 +129,10 @@ class Attempt:
         """
         try:
             with transaction.atomic():
-                outcomes = self.run_many(runs, log_ids)
-                return list(outcomes), self.texts(outcomes, len(runs))
+                outcomes, ended = self.run_many(runs, log_ids)
+                texts = self.texts(outcomes, len(runs))
+            self.ended += ended
+            return list(outcomes), texts
         except Exception as error:  # whatever a step raises concerns that step alone
             if is_passing(error) or is_nobodys_fault(error):
                 raise
@@ -112,9 +145,9 @@ class Attempt:
         second = self.take(runs[half:], log_ids[half:])
         return first[0] + second[0], first[1] + second[1]
 
-    def run_many(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> Sequence[Outcome]:
+    def run_many(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[Sequence[Outcome], Sequence[Ended]]:
         if self.step.kind is None:
-            return [Failed("invalid_config", f"There is no action type {self.step.action_type}.")] * len(runs)
+            return [Failed("invalid_config", f"There is no action type {self.step.action_type}.")] * len(runs), ()
         plan = runs[0].plan
         steps = StepBatch(
             [
@@ -137,7 +170,7 @@ class Attempt:
             config=self.step.config,
             now=self.now,
         )
-        return self.step.kind.run_many(steps)
+        return follow_up(self.step.kind, steps, self.step.kind.run_many(steps), in_hand=self.in_hand)
 
     def texts(self, outcomes: Sequence[Outcome], count: int) -> list[Texts]:
         """Return what the log keeps of the outcomes; raises when one cannot be acted on or stored."""

@@ -15,6 +15,7 @@ from workflows.actions.outside import HoldUntil, OutsideType, Prepared, Request
 from workflows.engine import clock
 from workflows.engine.batches import with_contacts, without_duplicates
 from workflows.engine.finishing import write_runs
+from workflows.engine.following import Ended
 from workflows.engine.holding import end_executions, park
 from workflows.engine.ledger import NOTHING, Texts, as_json
 from workflows.engine.locks import share_workflows
@@ -55,12 +56,13 @@ class Preparation(Attempt):
         super().__init__(step, facts, now)
         self.rows = {run.id: row for run, row in pairs}
 
-    def run_many(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> Sequence[Any]:
+    def run_many(self, runs: Sequence[Run], log_ids: Sequence[UUID]) -> tuple[Sequence[Any], Sequence[Ended]]:
         kind = self.step.kind
         if not isinstance(kind, OutsideType):
-            return [Failed("invalid_config", f"{self.step.action_type} makes no calls in this version.")] * len(runs)
+            failure = Failed("invalid_config", f"{self.step.action_type} makes no calls in this version.")
+            return [failure] * len(runs), ()
         pairs = [(run, self.rows[run.id]) for run in runs]
-        return kind.prepare_many(step_batch(self.step, pairs, facts=self.facts, now=self.now))
+        return kind.prepare_many(step_batch(self.step, pairs, facts=self.facts, now=self.now)), ()
 
     def texts(self, outcomes: Sequence[Any], count: int) -> list[Texts]:
         """For requests: payload and `execution_data` as JSON."""
