@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("accounts.login.urls")),
+    path("admin/config-forms/", include("workflows.admin.config_forms.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(("workflows.api.urls", "api"), namespace="v1")),
     path("", include("workflows.api.public")),

@@ -10,3 +10,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 SECRET_KEYS = ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]
 OUTBOUND_ALLOW_NETWORKS = ["127.0.0.1/32"]
 POSTBOX_ENABLED = True
+AXES_ENABLED = False  # the test client signs in without a request, which axes refuses; its own tests switch it on

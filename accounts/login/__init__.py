@@ -1,0 +1,1 @@
+"""How staff sign in: forms and texts over allauth (second factors) and axes (lockout)."""
