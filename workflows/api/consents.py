@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.views import AccountViewSet, ListMixin
-from accounts.problems import Conflict, Missing
 from workflows.api.contact_serializers import ConsentSerializer
 from workflows.crm.models import Consent, Contact
-from workflows.crm.services.consents import ConsentChange, set_consents
-from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services import by_hand
 from workflows.engine import clock
 
 
@@ -31,15 +28,6 @@ class ContactConsentViewSet(ListMixin, AccountViewSet):
         """Record what the contact said on a channel; 409 `consent_outdated` when a later word is on record."""
         data = self.validated()
         now = clock.now()
-        change = ConsentChange(
-            self.parent.id, data["channel"], data["state"], data.get("recorded_at", now), data["evidence"]
-        )
-        with transaction.atomic():
-            if not lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id]):
-                raise Missing
-            set_consents(account_id=self.caller.account_id, changes=[change], now=now)
-            consent = self.get_queryset().get(channel=change.channel)
-            if consent.state != change.state:
-                detail = f"A later word is on record: {consent.state} of {consent.recorded_at.isoformat()}."
-                raise Conflict("consent_outdated", detail, "recorded_at")
+        data.setdefault("recorded_at", now)
+        consent = by_hand.record_consent(**self.on_behalf(), contact_id=self.parent.id, now=now, **data)
         return self.answer(consent, status.HTTP_200_OK)

@@ -7,10 +7,9 @@ from rest_framework import serializers
 
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
-from accounts.problems import Missing
 from workflows.crm.models import Contact, Note, NoteType
-from workflows.crm.services.locking import lock_contacts
-from workflows.crm.services.notes import NoteDraft, add_notes, change_note, delete_note
+from workflows.crm.services import by_hand
+from workflows.crm.services.notes import change_note, delete_note
 from workflows.engine import clock
 
 
@@ -59,13 +58,7 @@ class ContactNoteViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Des
     parent_field = "contact"
 
     def perform_create(self, data: dict[str, Any]) -> Note:
-        with transaction.atomic():
-            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
-            if not contacts:
-                raise Missing
-            draft = NoteDraft(contacts[self.parent.id], **data, author_id=self.caller.actor.user_id)
-            (note_id,) = add_notes(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
-        return self.get_queryset().get(id=note_id)
+        return by_hand.add_note(**self.on_behalf(), contact_id=self.parent.id, now=clock.now(), **data)
 
     def perform_update(self, note: Note, data: dict[str, Any]) -> Note:
         with transaction.atomic():

@@ -8,12 +8,10 @@ from rest_framework import serializers
 
 from accounts.api.serializers import AccountRelatedField, StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
-from accounts.problems import Missing
 from workflows.api.contact_filters import TaskFilter
-from workflows.api.refused import accepted
 from workflows.crm.models import Contact, Task, TaskPriority, TaskStatus
-from workflows.crm.services.locking import lock_contacts
-from workflows.crm.services.tasks import TaskDraft, create_tasks, delete_task, update_task
+from workflows.crm.services import by_hand
+from workflows.crm.services.tasks import delete_task
 from workflows.engine import clock
 
 
@@ -87,18 +85,10 @@ class TaskViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMix
         return self.create_task(data.pop("contact_id").id, data)
 
     def create_task(self, contact_id: UUID, data: dict[str, Any]) -> Task:
-        with transaction.atomic():
-            contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[contact_id])
-            if not contacts:
-                raise Missing
-            draft = TaskDraft(contacts[contact_id], **data)
-            (answer,) = create_tasks(account_id=self.caller.account_id, drafts=[draft], now=clock.now())
-            task_id = accepted(answer)
-        return self.get_queryset().get(id=task_id)
+        return by_hand.create_task(**self.on_behalf(), contact_id=contact_id, now=clock.now(), **data)
 
     def perform_update(self, task: Task, data: dict[str, Any]) -> Task:
-        with transaction.atomic():
-            return update_task(account_id=self.caller.account_id, task_id=task.id, values=data, now=clock.now())
+        return by_hand.change_task(**self.on_behalf(), task_id=task.id, values=data, now=clock.now())
 
     def perform_destroy(self, task: Task) -> None:
         with transaction.atomic():
