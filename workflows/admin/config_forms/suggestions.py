@@ -1,0 +1,41 @@
+"""What texts are offered to be; anything else can be typed too."""
+
+import zoneinfo
+from collections.abc import Sequence
+from uuid import UUID
+
+from workflows.admin.config_forms.wording import label_of
+from workflows.crm.catalogue import EVENT_TYPES
+from workflows.crm.models import CustomField, Tag
+from workflows.crm.services.contacts.reading import CUSTOM_PREFIX
+from workflows.crm.values import COLUMNS
+
+MOST = 200
+HEADERS = ("Accept", "Accept-Language", "Content-Type", "If-Match", "Prefer", "User-Agent", "X-Request-Id")
+
+
+def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[tuple[str, str]]:  # noqa: PLR0911 - a table
+    """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; at most one query."""
+    match name:
+        case "contact_fields":
+            columns = [(column, label_of(column)) for column in COLUMNS]
+            return columns + [(f"{CUSTOM_PREFIX}{key}", label) for key, label in custom_fields(account_id)]
+        case "custom_fields":
+            return custom_fields(account_id)
+        case "tags":
+            names = Tag.objects.for_account(account_id).order_by("name").values_list("name", flat=True)[:MOST]
+            return [(tag, "") for tag in names]
+        case "event_types":
+            return [(event_type, "") for event_type in EVENT_TYPES]
+        case "step_keys":
+            return [(key, "") for key in step_keys]
+        case "timezones":
+            return [(zone, "") for zone in sorted(zoneinfo.available_timezones())]
+        case "headers":
+            return [(header, "") for header in HEADERS]
+    raise ValueError(f"nothing is suggested as {name!r}")
+
+
+def custom_fields(account_id: UUID) -> list[tuple[str, str]]:
+    rows = CustomField.objects.for_account(account_id).order_by("label", "key")
+    return list(rows.values_list("key", "label")[:MOST])
