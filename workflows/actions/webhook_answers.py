@@ -15,6 +15,7 @@ from workflows.actions.outside import ErrorClass, Permanent, Retryable
 from workflows.configs.base import StrictConfig
 from workflows.configs.contact_fields import definitions, exists, full_name, no_such_field
 from workflows.configs.fields import TextField
+from workflows.configs.names import ContactFieldNameField
 from workflows.messaging.outbound import Answer, parse
 from workflows.messaging.retry_after import parse_retry_after
 from workflows.messaging.secrets import MASK
@@ -40,7 +41,7 @@ class ResponseMapping(StrictConfig):
         hint="Give names and list positions with dots between them, such as `data.items.0.id`.",
         help_text="Where it is in the answer's JSON: names and list positions with dots between, `data.items.0.id`.",
     )
-    to = TextField(
+    to = ContactFieldNameField(
         max_length=100,
         pattern=r"[a-z][a-z0-9_]{0,49}|contact\.[a-z0-9_.]+",
         hint="Give a variable's name in lower case, or `contact.<field>`.",

@@ -11,7 +11,9 @@ from rest_framework.response import Response
 from accounts.api.serializers import NoInput, StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.models import Role
+from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.crm.services.usages import Target
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
@@ -89,7 +91,7 @@ class NewConnection(ConnectionChange):
     )
 
 
-class ConnectionViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+class ConnectionViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
     """Connections of the account, by name. Deleting one that a workflow names answers 409 `in_use`."""
 
     queryset = Connection.objects.all()
@@ -106,6 +108,9 @@ class ConnectionViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Dest
 
     def perform_update(self, connection: Connection, data: dict[str, Any]) -> Connection:
         return change_connection(**self.on_behalf(), connection_id=connection.id, changes=data)
+
+    def usage_target(self, instance: Connection) -> Target:
+        return Target("connection", instance.id)
 
     def perform_destroy(self, connection: Connection) -> None:
         removing.delete_connection(**self.on_behalf(), connection_id=connection.id)

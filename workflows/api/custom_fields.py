@@ -7,13 +7,16 @@ from rest_framework import serializers
 
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from workflows.api.usages import UsagesMixin
+from workflows.authoring import removing
 from workflows.crm.models import CustomField, FieldType
 from workflows.crm.services.custom_fields import (
     MAXIMUM_OPTIONS,
     change_custom_field,
     define_custom_field,
-    delete_custom_field,
+    target_of,
 )
+from workflows.crm.services.usages import Target
 from workflows.engine import clock
 
 
@@ -53,8 +56,11 @@ class NewCustomField(CustomFieldChange):
     field_type = serializers.ChoiceField(choices=FieldType.choices, help_text="Type of the values.")
 
 
-class CustomFieldViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
-    """Custom fields of the account, by key. Deleting one empties it on every contact."""
+class CustomFieldViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Custom fields of the account, by key. Deleting one empties it on every contact.
+
+    Deleting one that a workflow names, also in a template, answers 409 `in_use`.
+    """
 
     queryset = CustomField.objects.all()
     serializer_class = CustomFieldSerializer
@@ -70,6 +76,8 @@ class CustomFieldViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Des
         with transaction.atomic():
             return change_custom_field(**self.on_behalf(), field_id=field.id, now=clock.now(), **data)
 
+    def usage_target(self, instance: CustomField) -> Target:
+        return target_of(instance)
+
     def perform_destroy(self, field: CustomField) -> None:
-        with transaction.atomic():
-            delete_custom_field(**self.on_behalf(), field_id=field.id, now=clock.now())
+        removing.delete_custom_field(**self.on_behalf(), field_id=field.id, now=clock.now())

@@ -10,7 +10,9 @@ from rest_framework.response import Response
 
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.crm.services.usages import Target
 from workflows.engine import clock
 from workflows.messaging.mailboxes import is_mailable
 from workflows.messaging.models import EmailTemplate
@@ -103,7 +105,9 @@ class SendTestSerializer(serializers.Serializer[Any]):
     error_message = serializers.CharField(help_text="Why not; empty when it did.")
 
 
-class EmailTemplateViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+class EmailTemplateViewSet(
+    UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet
+):
     """E-mail templates, by name. Changing one changes the mails that are sent from then on.
 
     Deleting one that a workflow names answers 409 `in_use`.
@@ -122,6 +126,9 @@ class EmailTemplateViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, D
 
     def perform_update(self, template: EmailTemplate, data: dict[str, Any]) -> EmailTemplate:
         return change_template(**self.on_behalf(), template_id=template.id, **data)
+
+    def usage_target(self, instance: EmailTemplate) -> Target:
+        return Target("template", instance.id)
 
     def perform_destroy(self, template: EmailTemplate) -> None:
         removing.delete_template(**self.on_behalf(), template_id=template.id)

@@ -20,7 +20,9 @@ from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin
 from accounts.problems import Missing
 from workflows.api.uploads import UploadParser
+from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.crm.services.usages import Target
 from workflows.messaging.models import Media
 from workflows.messaging.services.attachments import MAXIMUM_BYTES
 from workflows.messaging.services.file_types import KNOWN
@@ -67,7 +69,7 @@ class MediaInput(StrictSerializer):
     )
 
 
-class MediaViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountViewSet):
+class MediaViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountViewSet):
     """Files that messages carry, newest first; their type is judged by their content.
 
     Deleting one that a workflow names answers 409 `in_use`.
@@ -89,6 +91,9 @@ class MediaViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountV
         if data["file"].size > MAXIMUM_BYTES:
             raise TooLarge(TOO_LARGE)
         return take_in(**self.on_behalf(), file=data["file"], name=data["file"].name)
+
+    def usage_target(self, instance: Media) -> Target:
+        return Target("media", instance.id)
 
     def perform_destroy(self, media: Media) -> None:
         removing.delete_media(**self.on_behalf(), media_id=media.id)

@@ -9,7 +9,9 @@ from rest_framework.response import Response
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin
 from accounts.models import Role
+from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.crm.services.usages import Target
 from workflows.messaging.models import Secret
 from workflows.messaging.secrets import MAXIMUM_LENGTH, MAXIMUM_NAME_LENGTH, create_secret, replace_secret
 
@@ -42,7 +44,7 @@ class NewSecret(SecretValue):
     )
 
 
-class SecretViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountViewSet):
+class SecretViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, AccountViewSet):
     """Secrets of the account, by name. Deleting one that a workflow or a connection uses answers 409 `in_use`."""
 
     queryset = Secret.objects.all()
@@ -67,6 +69,9 @@ class SecretViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Account
     def replace(self) -> Response:
         secret = self.get_object()
         return self.answer(replace_secret(**self.on_behalf(), secret_id=secret.id, **self.validated()))
+
+    def usage_target(self, instance: Secret) -> Target:
+        return Target("secret", instance.id)
 
     def perform_destroy(self, secret: Secret) -> None:
         removing.delete_secret(**self.on_behalf(), secret_id=secret.id)

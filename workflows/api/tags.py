@@ -10,12 +10,15 @@ from rest_framework.response import Response
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.problems import Missing
+from workflows.api.usages import UsagesMixin
+from workflows.authoring import removing
 from workflows.crm.copies import ContactCopy
 from workflows.crm.folding import fold
 from workflows.crm.models import Contact, Tag
 from workflows.crm.services import tag_list
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.tags import TagChange, add_tags, remove_tags
+from workflows.crm.services.usages import Target
 from workflows.engine import clock
 
 
@@ -60,8 +63,11 @@ class ContactTagInput(StrictSerializer):
         return attrs
 
 
-class TagViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
-    """Tags of the account, by name. Deleting one takes it off every contact."""
+class TagViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
+    """Tags of the account, by name. Deleting one takes it off every contact.
+
+    Deleting one that a workflow names answers 409 `in_use`.
+    """
 
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
@@ -77,9 +83,11 @@ class TagViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixi
         with transaction.atomic():
             return tag_list.change_tag(**self.on_behalf(), tag_id=tag.id, now=clock.now(), **data)
 
+    def usage_target(self, instance: Tag) -> Target:
+        return tag_list.target_of(instance)
+
     def perform_destroy(self, tag: Tag) -> None:
-        with transaction.atomic():
-            tag_list.delete_tag(**self.on_behalf(), tag_id=tag.id, now=clock.now())
+        removing.delete_tag(**self.on_behalf(), tag_id=tag.id, now=clock.now())
 
 
 class ContactTagViewSet(ListMixin, DestroyMixin, AccountViewSet):

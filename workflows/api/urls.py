@@ -12,8 +12,6 @@ from accounts.api.account import OwnAccountViewSet
 from accounts.api.api_keys import ApiKeyViewSet
 from accounts.api.audit_log import AuditLogViewSet
 from accounts.api.errors import not_found
-from accounts.api.members import MemberViewSet
-from accounts.api.teams import TeamViewSet
 from workflows.api.action_executions import ActionExecutionViewSet
 from workflows.api.action_types import ActionTypeViewSet
 from workflows.api.actions import ActionViewSet
@@ -34,6 +32,7 @@ from workflows.api.media import MediaViewSet
 from workflows.api.messages import MessageViewSet
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.notifications import NotificationViewSet
+from workflows.api.people import MemberViewSet, TeamViewSet
 from workflows.api.secrets import SecretViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet

@@ -18,6 +18,7 @@ from accounts.api.serializers import NoInput
 from accounts.api.views import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from workflows.analytics.enrollments import enrollment_counts
 from workflows.api.authoring import AuthoringViewSet, tag_of_revision
+from workflows.api.usages import UsagesMixin
 from workflows.api.workflow_serializers import (
     ActivatedWorkflowSerializer,
     ActivateInput,
@@ -29,6 +30,7 @@ from workflows.api.workflow_serializers import (
 )
 from workflows.authoring import publishing, validation, workflows
 from workflows.authoring.chain import list_actions
+from workflows.crm.services.usages import Target
 from workflows.models import Action, Workflow, WorkflowStatus
 
 ACTIONS_COUNT = Coalesce(
@@ -51,8 +53,8 @@ class WorkflowFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AuthoringViewSet):
-    """Workflows of the account, newest first."""
+class WorkflowViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AuthoringViewSet):
+    """Workflows of the account, newest first. Deleting one that another workflow refers to answers 409 `in_use`."""
 
     queryset = Workflow.objects.present().annotate(actions_count=ACTIONS_COUNT)
     serializer_class = WorkflowDetailSerializer
@@ -81,6 +83,9 @@ class WorkflowViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, Destro
         return workflows.update_workflow(
             **self.on_behalf(), **self.at_revision(), workflow_id=instance.id, changes=changes
         )
+
+    def usage_target(self, instance: Workflow) -> Target:
+        return Target("workflow", instance.id)
 
     def perform_destroy(self, instance: Workflow) -> None:
         workflows.delete_workflow(**self.on_behalf(), **self.at_revision(), workflow_id=instance.id)

@@ -24,6 +24,8 @@ from workflows.authoring.editing import ChainEdit, lock_editable_workflow, save_
 from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.placing import insert, rearranged, relocate
 from workflows.authoring.references import uses_step
+from workflows.authoring.usages import hold, remember
+from workflows.crm.services.usages import forget_parts
 from workflows.models import Action, OnError
 
 
@@ -78,6 +80,8 @@ def add_action(
     if problems:
         raise Invalid(*problems)
     _require_free_key(edit, action)
+    hold(action)
+    remember(actions=[action])
     return _finish(edit, action, actor=actor, verb="action.added")
 
 
@@ -106,6 +110,7 @@ def duplicate_action(
     )
     items = edit.items(original.branch_id)
     items.insert(items.index(original) + 1, copy)
+    remember(actions=[copy])
     return _finish(edit, copy, actor=actor, verb="action.duplicated")
 
 
@@ -147,6 +152,9 @@ def update_action(
     if own_values(action) != old_values:
         action.updated_by_id = actor.user_id
         action.save(update_fields=[*OWN_FIELDS, "retry", "action_config", "updated_by", "updated_at"])
+        if "action_config" in changes:
+            hold(action)
+        remember(actions=[action])
     elif edit.placed(action) == old_place:
         return old_place
     return _finish(edit, action, actor=actor, verb="action.updated", before=before)
@@ -229,6 +237,7 @@ def remove_action(
     edit.items(action.branch_id).remove(action)
     edit.save_links()
     Action.objects.for_account(account_id).filter(id=action_id).delete()
+    forget_parts(account_id=account_id, part_ids=[action_id])
     save_changed(edit.workflow, actor=actor)
     audit.record(
         account_id=account_id,

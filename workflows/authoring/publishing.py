@@ -21,6 +21,7 @@ from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.snapshots import definition_of
 from workflows.authoring.validation import Severity, findings
 from workflows.authoring.workflows import require_present
+from workflows.crm.services.usages import keep_version
 from workflows.engine import clock
 from workflows.engine.holding import cancel_executions, move_executions, pause_executions, resume_executions
 from workflows.engine.locks import lock_workflow_exclusively
@@ -75,6 +76,7 @@ def activate_workflow(
     )
     before = workflow_facts(workflow)
     version = _version(workflow, actor)
+    keep_version(account_id=account_id, workflow_id=workflow_id, version=version.number)
     save_changed(workflow, actor=actor, status=WorkflowStatus.ACTIVE, version=version.number)
     now = clock.now()
     counts = _handle_contacts_inside(workflow, version, contacts_inside, now)

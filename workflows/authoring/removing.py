@@ -1,63 +1,112 @@
-"""Deleting what actions may refer to: refused while a workflow still uses it."""
+"""Deleting what workflows may refer to: refused while one does (`in_use`), with the workflows and actions named.
 
+Authoring holds the rows of what an action refers to until it has written the index (`usages.hold`), so that of
+somebody who deletes and somebody who refers one waits for the other and then sees what it did.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, TextField
-from django.db.models.functions import Cast
 
 from accounts.actors import Actor
-from accounts.problems import Conflict
+from accounts.models import Membership, Role
+from accounts.problems import Missing
+from accounts.services import members, teams
+from workflows.authoring.usages import forget_left_versions, in_use_named
+from workflows.crm.models import CustomField, Tag
+from workflows.crm.services import custom_fields, tag_list
+from workflows.crm.services.usages import Target, require_unused
 from workflows.messaging import secrets
 from workflows.messaging.services import connections, media, templates
-from workflows.models import Action, WorkflowVersion
-
-NAMES_SHOWN = 5
 
 
 @transaction.atomic
 def delete_secret(*, account_id: UUID, actor: Actor, secret_id: UUID) -> None:
     """Forget a secret; Conflict (`in_use`) while a workflow or a connection uses it."""
-    require_unused(account_id=account_id, object_id=secret_id, thing="secret")
-    secrets.delete_secret(account_id=account_id, actor=actor, secret_id=secret_id)
+    with unused(account_id, Target("secret", secret_id)):
+        secrets.delete_secret(account_id=account_id, actor=actor, secret_id=secret_id)
 
 
 @transaction.atomic
 def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) -> None:
     """Forget a connection; Conflict (`in_use`) while a workflow names it."""
-    require_unused(account_id=account_id, object_id=connection_id, thing="connection")
-    connections.delete_connection(account_id=account_id, actor=actor, connection_id=connection_id)
+    with unused(account_id, Target("connection", connection_id)):
+        connections.delete_connection(account_id=account_id, actor=actor, connection_id=connection_id)
 
 
 @transaction.atomic
 def delete_template(*, account_id: UUID, actor: Actor, template_id: UUID) -> None:
     """Forget an e-mail template; Conflict (`in_use`) while a workflow names it."""
-    require_unused(account_id=account_id, object_id=template_id, thing="e-mail template")
-    templates.delete_template(account_id=account_id, actor=actor, template_id=template_id)
+    with unused(account_id, Target("template", template_id)):
+        templates.delete_template(account_id=account_id, actor=actor, template_id=template_id)
 
 
 @transaction.atomic
 def delete_media(*, account_id: UUID, actor: Actor, media_id: UUID) -> None:
     """Forget a file; Conflict (`in_use`) while a workflow names it."""
-    require_unused(account_id=account_id, object_id=media_id, thing="file")
-    media.delete_media(account_id=account_id, actor=actor, media_id=media_id)
+    with unused(account_id, Target("media", media_id)):
+        media.delete_media(account_id=account_id, actor=actor, media_id=media_id)
 
 
-def require_unused(*, account_id: UUID, object_id: UUID, thing: str) -> None:
-    """Refuse when an action of the account, or the current version of a workflow, names the object by its id."""
-    actions = (
-        Action.objects.for_account(account_id)
-        .filter(workflow__deleted_at__isnull=True)
-        .annotate(text=Cast("action_config", TextField()))
-    )
-    versions = (
-        WorkflowVersion.objects.for_account(account_id)
-        .filter(workflow__deleted_at__isnull=True, number=F("workflow__version"))
-        .annotate(text=Cast("definition", TextField()))
-    )
-    names: set[str] = set()
-    for rows in (actions, versions):
-        names.update(rows.filter(text__contains=str(object_id)).values_list("workflow__name", flat=True))
-    if names:
-        listed = ", ".join(f"“{name}”" for name in sorted(names)[:NAMES_SHOWN])
-        raise Conflict("in_use", f"The {thing} is used by {listed}; change the workflow first.")
+@transaction.atomic
+def delete_team(*, account_id: UUID, actor: Actor, team_id: UUID) -> None:
+    """Delete a team, its members stay; Conflict (`in_use`) while a workflow names it."""
+    with unused(account_id, Target("team", team_id)):
+        teams.delete_team(account_id=account_id, actor=actor, team_id=team_id)
+
+
+@transaction.atomic
+def change_member(
+    *,
+    account_id: UUID,
+    actor: Actor,
+    actor_role: Role,
+    membership_id: UUID,
+    role: Role | None = None,
+    is_active: bool | None = None,
+) -> Membership:
+    """Change a member as `members.change_member` does; nobody is shut out whom a workflow names (`in_use`)."""
+    changes = {"actor_role": actor_role, "membership_id": membership_id, "role": role, "is_active": is_active}
+    if is_active is not False:
+        return members.change_member(account_id=account_id, actor=actor, **changes)  # type: ignore[arg-type]
+    user_id = Membership.objects.for_account(account_id).filter(id=membership_id).values_list("user_id").first()
+    if user_id is None:
+        raise Missing
+    with unused(account_id, Target("user", user_id[0])):
+        return members.change_member(account_id=account_id, actor=actor, **changes)  # type: ignore[arg-type]
+
+
+@transaction.atomic
+def delete_tag(*, account_id: UUID, actor: Actor, tag_id: UUID, now: datetime) -> None:
+    """Delete a tag and take it off every contact; Conflict (`in_use`) while a workflow names it."""
+    tag = Tag.objects.for_account(account_id).filter(id=tag_id).first()
+    if tag is None:
+        raise Missing
+    with unused(account_id, tag_list.target_of(tag)):
+        tag_list.delete_tag(account_id=account_id, actor=actor, tag_id=tag_id, now=now)
+
+
+@transaction.atomic
+def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: datetime) -> None:
+    """Delete a field and its values; Conflict (`in_use`) while a workflow names it, also in a template."""
+    field = CustomField.objects.for_account(account_id).filter(id=field_id).first()
+    if field is None:
+        raise Missing
+    with unused(account_id, custom_fields.target_of(field)):
+        custom_fields.delete_custom_field(account_id=account_id, actor=actor, field_id=field_id, now=now)
+
+
+@contextmanager
+def unused(account_id: UUID, target: Target) -> Iterator[None]:
+    """Refuse what is in use, at once and again when it is done: then its row is locked, and who names it has to wait.
+
+    Versions that nobody is inside of any more are left out; refusals name the workflows.
+    """
+    forget_left_versions(account_id=account_id, target=target)
+    with in_use_named(account_id=account_id):
+        require_unused(account_id=account_id, target=target)
+        yield
+        require_unused(account_id=account_id, target=target)

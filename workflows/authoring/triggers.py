@@ -12,6 +12,8 @@ from accounts.problems import Invalid, Missing
 from workflows.authoring.auditing import differences, trigger_facts
 from workflows.authoring.editing import lock_editable_workflow, save_changed
 from workflows.authoring.trigger_fields import assign_type_and_settings, own_trigger_problems
+from workflows.authoring.usages import hold, remember
+from workflows.crm.services.usages import forget_parts
 from workflows.models import Trigger
 
 
@@ -43,7 +45,9 @@ def add_trigger(
     problems = [*assign_type_and_settings(trigger, trigger_type, settings or {}), *own_trigger_problems(trigger)]
     if problems:
         raise Invalid(*problems)
+    hold(trigger)
     trigger.save(force_insert=True)
+    remember(triggers=[trigger])
     save_changed(workflow, actor=actor)
     audit.record(
         account_id=account_id,
@@ -85,7 +89,10 @@ def update_trigger(
     old, new = differences(before, trigger_facts(trigger))
     if not new:
         return trigger
+    if "settings" in changes:
+        hold(trigger)
     trigger.save(update_fields=["filters", "settings", "is_active", "updated_at"])
+    remember(triggers=[trigger])
     save_changed(workflow, actor=actor)
     audit.record(
         account_id=account_id,
@@ -110,6 +117,7 @@ def remove_trigger(
     trigger = _find(account_id, workflow_id, trigger_id)
     before = trigger_facts(trigger)
     trigger.delete()
+    forget_parts(account_id=account_id, part_ids=[trigger_id])
     save_changed(workflow, actor=actor)
     audit.record(
         account_id=account_id,

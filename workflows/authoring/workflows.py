@@ -21,6 +21,8 @@ from workflows.authoring.action_fields import below, field_problems
 from workflows.authoring.auditing import differences, workflow_facts
 from workflows.authoring.editing import ChainEdit, lock_workflow, require_editable, save_changed
 from workflows.authoring.ordering import placed
+from workflows.authoring.usages import in_use_named, remember
+from workflows.crm.services.usages import Target, forget_workflow, require_unused
 from workflows.engine import clock
 from workflows.engine.holding import cancel_executions
 from workflows.engine.locks import lock_workflow_exclusively
@@ -102,16 +104,22 @@ def update_workflow(
 
 @transaction.atomic
 def delete_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None) -> None:
-    """Delete a workflow softly: it is no longer found, its name is free, contacts inside are cancelled."""
+    """Delete a workflow softly: it is no longer found, its name is free, contacts inside are cancelled.
+
+    Refused: `invalid_transition` while it is active, `in_use` while another workflow refers to it.
+    """
     require_present(account_id=account_id, workflow_id=workflow_id)
     lock_workflow_exclusively(workflow_id)
     workflow = lock_workflow(account_id=account_id, workflow_id=workflow_id, expected_revision=expected_revision)
     if workflow.status == WorkflowStatus.ACTIVE:
         raise Conflict("invalid_transition", "An active workflow cannot be deleted; pause or archive it first.")
+    with in_use_named(account_id=account_id):
+        require_unused(account_id=account_id, target=Target("workflow", workflow_id), besides_workflow_id=workflow_id)
     before = workflow_facts(workflow)
     now = clock.now()
     save_changed(workflow, actor=actor, deleted_at=now)
     cancel_executions(workflow_id, CompletionReason.WORKFLOW_ARCHIVED, now)
+    forget_workflow(account_id=account_id, workflow_id=workflow_id)
     audit.record(
         account_id=account_id,
         actor=actor,
@@ -256,7 +264,7 @@ def _is_member(account_id: UUID, user_id: UUID) -> bool:
 
 
 def _copy_triggers(source: Workflow, copy: Workflow) -> None:
-    Trigger.objects.bulk_create(
+    copies = Trigger.objects.bulk_create(
         [
             Trigger(
                 account_id=copy.account_id,
@@ -269,6 +277,7 @@ def _copy_triggers(source: Workflow, copy: Workflow) -> None:
             for trigger in Trigger.objects.for_account(source.account_id).filter(workflow=source)
         ]
     )
+    remember(triggers=copies)
 
 
 def _copy_actions(source: Workflow, copy: Workflow, actor: Actor) -> None:
@@ -291,7 +300,7 @@ def _copy_actions(source: Workflow, copy: Workflow, actor: Actor) -> None:
             created_by_id=actor.user_id,
             updated_by_id=actor.user_id,
         )
-    Action.objects.bulk_create(copies.values())
+    remember(actions=Action.objects.bulk_create(copies.values()))
     ChainEdit(copy).check()
 
 

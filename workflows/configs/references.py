@@ -31,7 +31,7 @@ class Kind:
         return self.rows(account_id).filter(**{f"{self.id_field}__in": object_ids})
 
 
-KINDS: Mapping[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "user": Kind(
         lambda account_id: Membership.objects.for_account(account_id).filter(is_active=True, user__is_active=True),
         id_field="user_id",
@@ -45,6 +45,11 @@ KINDS: Mapping[str, Kind] = {
     "secret": Kind(Secret.objects.for_account),
     "connection": Kind(Connection.objects.for_account),
 }
+
+
+def register(name: str, kind: Kind) -> None:
+    """Let configs name objects of a kind that lives above this package."""
+    KINDS[name] = kind
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):
@@ -66,9 +71,13 @@ class ReferenceField(serializers.Field[Any, Any, Any, Any]):
         if object_id is None:
             self.fail("invalid")
         if not KINDS[self.reference].find(self.context["account_id"], object_id).exists():
-            name = self.reference.replace("_", " ")
-            raise ValidationError(f"There is no such {name} in this account.", code=f"{self.reference}_not_found")
+            raise ValidationError(missing_detail(self.reference), code=f"{self.reference}_not_found")
         return str(object_id)
+
+
+def missing_detail(kind: str) -> str:
+    """Say that an object of the kind is not there."""
+    return f"There is no such {kind.replace('_', ' ')} in this account."
 
 
 def references_in(config_class: type[StrictConfig], config: Mapping[str, Any]) -> Iterator[tuple[str, UUID, str]]:

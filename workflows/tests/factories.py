@@ -12,6 +12,8 @@ from accounts.tests.factories import AccountFactory
 from workflows.actions.registry import registry
 from workflows.authoring.ordering import ordered_lists, placed
 from workflows.authoring.snapshots import definition_of
+from workflows.authoring.usages import remember
+from workflows.crm.services.usages import keep_version
 from workflows.crm.tests.factories import ContactFactory
 from workflows.models import (
     Action,
@@ -42,6 +44,11 @@ class ActionFactory(DjangoModelFactory[Action]):
 
     class Meta:
         model = Action
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def usages(action: Action, create: bool, extracted: Any, **_: Any) -> None:  # noqa: N805
+        remember(actions=[action])
 
 
 class TriggerFactory(DjangoModelFactory[Trigger]):
@@ -51,6 +58,11 @@ class TriggerFactory(DjangoModelFactory[Trigger]):
 
     class Meta:
         model = Trigger
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def usages(trigger: Trigger, create: bool, extracted: Any, **_: Any) -> None:  # noqa: N805
+        remember(triggers=[trigger])
 
 
 class WorkflowFactory(DjangoModelFactory[Workflow]):
@@ -100,6 +112,7 @@ def publish(workflow: Workflow) -> WorkflowVersion:
     workflow.version += 1
     workflow.status = WorkflowStatus.ACTIVE
     workflow.save(update_fields=["version", "status"])
+    keep_version(account_id=workflow.account_id, workflow_id=workflow.id, version=workflow.version)
     return WorkflowVersion.objects.create(
         account=workflow.account,
         workflow=workflow,

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from workflows.configs.base import StrictConfig, clean
+from workflows.configs.names import names_in
+from workflows.configs.references import references_in
 
 
 class TriggerSettings(StrictConfig):
@@ -33,6 +35,14 @@ class TriggerType(ABC):
     def clean_settings(self, settings: Any, *, account_id: UUID) -> dict[str, Any]:
         """Return what was sent, checked and normalised, without defaults, or raise Invalid (paths inside it)."""
         return clean(self.Settings, settings, account_id=account_id)
+
+    def references(self, settings: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
+        """Return (kind, id, path inside the settings) of every object of the account that cleaned settings name."""
+        return list(references_in(self.Settings, settings))
+
+    def names(self, settings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+        """Return (kind, name, path inside the settings) of every object that cleaned settings name as people do."""
+        return list(names_in(self.Settings, settings))
 
     @classmethod
     def description(cls) -> str:

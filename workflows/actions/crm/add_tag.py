@@ -8,7 +8,8 @@ from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Done, Outcome
 from workflows.actions.registry import registry
 from workflows.actions.set_based import SetBasedAction, rendered
-from workflows.configs.fields import TemplateField, TextField
+from workflows.configs.fields import TextField
+from workflows.configs.names import TagNameTemplateField
 from workflows.crm.services.tags import MAXIMUM_NAME_LENGTH, TagChange, add_tags
 
 
@@ -28,7 +29,7 @@ class AddTag(SetBasedAction[TagChange]):
     events = ("tag_added",)
 
     class Config(ActionConfig):
-        tag_name = TemplateField(
+        tag_name = TagNameTemplateField(
             max_length=MAXIMUM_NAME_LENGTH, help_text="Name of the tag, 1–50 characters when rendered."
         )
         tag_color = TextField(

@@ -14,11 +14,10 @@ from workflows.configs.contact_fields import definitions, misfits, no_such_field
 from workflows.configs.fields import (
     ChoiceField,
     ListField,
-    MappingField,
     TemplateField,
     TemplateValueField,
-    TextField,
 )
+from workflows.configs.names import CustomFieldsField, TagNameField
 from workflows.crm.refusals import Refused
 from workflows.crm.services.contacts import ContactDraft, DuplicateHandling, Upserted, create_contacts
 
@@ -73,14 +72,14 @@ class CreateContact(SetBasedAction[ContactDraft]):
             allow_blank=True,
             help_text="Phone number; without country prefix it is one of the account's country.",
         )
-        custom_fields = MappingField(
+        custom_fields = CustomFieldsField(
             child=TemplateValueField(max_length=VALUE_LIMIT, help_text="A value that fits the field, or a template."),
             max_length=50,
             required=False,
             help_text="Values by the key of the custom field, ≤ 50.",
         )
         tags = ListField(
-            child=TextField(max_length=50, help_text="Name of a tag, 1–50 characters."),
+            child=TagNameField(max_length=50, help_text="Name of a tag, 1–50 characters."),
             max_length=50,
             required=False,
             help_text="Tags that the contact gets, ≤ 50; missing ones are made.",

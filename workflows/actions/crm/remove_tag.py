@@ -8,7 +8,7 @@ from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Done, Outcome
 from workflows.actions.registry import registry
 from workflows.actions.set_based import SetBasedAction, rendered
-from workflows.configs.fields import TemplateField
+from workflows.configs.names import TagNameTemplateField
 from workflows.crm.services.tags import MAXIMUM_NAME_LENGTH, TagChange, remove_tags
 
 
@@ -28,7 +28,7 @@ class RemoveTag(SetBasedAction[TagChange]):
     events = ("tag_removed",)
 
     class Config(ActionConfig):
-        tag_name = TemplateField(
+        tag_name = TagNameTemplateField(
             max_length=MAXIMUM_NAME_LENGTH,
             help_text="Name of the tag, 1–50 characters when rendered; upper and lower case do not matter.",
         )

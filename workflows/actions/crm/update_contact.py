@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -14,8 +15,9 @@ from workflows.actions.outcomes import Done, Failed, Outcome
 from workflows.actions.registry import registry
 from workflows.actions.set_based import INVALID_CONFIG, REJECTED, SetBasedAction, Unfit, rendered_value
 from workflows.configs.base import StrictConfig
-from workflows.configs.contact_fields import definitions, exists, full_name, misfits, no_such_field
-from workflows.configs.fields import ChoiceField, ListField, TemplateValueField, TextField
+from workflows.configs.contact_fields import definitions, exists, full_name, is_fixed, misfits, no_such_field
+from workflows.configs.fields import ChoiceField, ListField, TemplateValueField
+from workflows.configs.names import ContactFieldNameField
 from workflows.crm.copies import ContactCopy
 from workflows.crm.models import CustomField, FieldType
 from workflows.crm.refusals import Refused
@@ -32,7 +34,7 @@ APPENDABLE_TYPES = frozenset({FieldType.TEXT.value, FieldType.MULTI_SELECT.value
 class FieldUpdate(StrictConfig):
     """One field and what happens to it."""
 
-    field = TextField(
+    field = ContactFieldNameField(
         max_length=64,
         help_text="`first_name`, `last_name`, `email`, `phone`, `timezone`, `source`, `owner_id` or "
         "`custom_fields.<key>`; the key alone is accepted and stored in full.",
@@ -109,6 +111,17 @@ class UpdateContact(SetBasedAction[Draft]):
                     as_options(update, update.get("mode", attrs["update_mode"]), custom_fields) for update in updates
                 ]
             }
+
+    def references(self, config: Mapping[str, Any]) -> list[tuple[str, UUID, str]]:
+        """Name the members that become owners, besides."""
+        return [
+            *super().references(config),
+            *(
+                ("user", UUID(update["value"].strip()), f"field_updates.{index}.value")
+                for index, update in enumerate(config["field_updates"])
+                if update["field"] == "owner_id" and update["value"] and is_fixed(update["value"])
+            ),
+        ]
 
     def prepare(self, step: Step, config: Mapping[str, Any]) -> Draft:
         values: dict[str, Any] = {}

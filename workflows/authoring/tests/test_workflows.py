@@ -319,7 +319,7 @@ class TestCloneWorkflow:
         short.add_keys("ab")
         long.add_keys("abcdefghijklmnopqrstuvwxyz")
 
-        with django_assert_num_queries(14) as queries:
+        with django_assert_num_queries(16) as queries:
             self.clone(short.workflow, name="Short copy")
         with django_assert_num_queries(len(queries)):
             self.clone(long.workflow, name="Long copy")

@@ -7,6 +7,7 @@ from workflows.crm.models.note import Note, NoteType
 from workflows.crm.models.notification import Notification
 from workflows.crm.models.tag import Tag
 from workflows.crm.models.task import Task, TaskPriority, TaskStatus
+from workflows.crm.models.usage import Usage
 
 __all__ = [
     "Channel",
@@ -30,4 +31,5 @@ __all__ = [
     "Task",
     "TaskPriority",
     "TaskStatus",
+    "Usage",
 ]

@@ -15,6 +15,7 @@ from workflows.crm import arrays
 from workflows.crm.folding import fold
 from workflows.crm.models import CustomField, FieldType
 from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.usages import Target, require_unused
 from workflows.crm.values import clean_text
 
 MAXIMUM_OPTIONS = 200
@@ -91,7 +92,7 @@ def change_custom_field(
 
 
 def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: datetime) -> None:
-    """Delete the field and its value on every contact.
+    """Delete the field and its value on every contact. InUse when workflows name it.
 
     Contacts are locked before the field, as everywhere; if somebody wrote a value in between, that round is repeated.
     """
@@ -103,11 +104,17 @@ def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: 
         with transaction.atomic():
             if CustomField.objects.for_account(account_id).select_for_update().filter(id=field_id).first() is None:
                 raise Missing
+            require_unused(account_id=account_id, target=target_of(field))
             if not _next_page(account_id, field.key, None):
                 _record(field, actor, "custom_field.deleted", _facts(field), {})
                 CustomField.objects.for_account(account_id).filter(id=field_id).delete()
                 return
             transaction.set_rollback(True)
+
+
+def target_of(field: CustomField) -> Target:
+    """Return the field as workflows refer to it."""
+    return Target("custom_field", field.id, field.key)
 
 
 def _strip(account_id: UUID, key: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.crm.models import Contact, ContactTag, Tag
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.tags import TagChange, checked_color, checked_name, remove_tags
+from workflows.crm.services.usages import Target, require_unused
 
 PAGE_SIZE = 1000
 
@@ -61,7 +62,7 @@ def change_tag(
 def delete_tag(*, account_id: UUID, actor: Actor, tag_id: UUID, now: datetime) -> None:
     """Delete a tag, taking it off every contact first (`tag_removed` is recorded for each).
 
-    Contacts are locked before the tag, as everywhere; if somebody put it on a contact in between, that round is
+    InUse when workflows name it. Contacts are locked before the tag, as everywhere; if somebody put it on a contact in between, that round is
     repeated.
     """
     tag = Tag.objects.for_account(account_id).filter(id=tag_id).first()
@@ -73,12 +74,18 @@ def delete_tag(*, account_id: UUID, actor: Actor, tag_id: UUID, now: datetime) -
             locked = Tag.objects.for_account(account_id).select_for_update().filter(id=tag_id).first()
             if locked is None:
                 raise Missing
+            require_unused(account_id=account_id, target=target_of(locked))
             if not _carriers(tag).exists():
                 _record(locked, actor, "tag.deleted", _facts(locked), {})
                 ContactTag.objects.for_account(account_id).filter(tag=locked).delete()
                 locked.delete()
                 return
             transaction.set_rollback(True)
+
+
+def target_of(tag: Tag) -> Target:
+    """Return the tag as workflows refer to it."""
+    return Target("tag", tag.id, tag.folded_name)
 
 
 def _take_off(tag: Tag, now: datetime) -> None:

@@ -1,0 +1,135 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from accounts.models import Account, Role
+from accounts.tests.factories import MembershipFactory, TeamFactory
+from accounts.tests.fixtures import client_for
+from workflows.crm.models import Usage
+from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
+from workflows.messaging.tests.factories import (
+    ConnectionFactory,
+    EmailTemplateFactory,
+    MediaFactory,
+    SecretFactory,
+)
+from workflows.tests.factories import WorkflowFactory
+
+pytestmark = pytest.mark.django_db
+
+THINGS: Mapping[str, Callable[[Account], tuple[UUID, str, UUID]]] = {
+    "tags": lambda account: plain("tag", TagFactory(account=account)),
+    "custom-fields": lambda account: plain("custom_field", CustomFieldFactory(account=account)),
+    "email-templates": lambda account: plain("template", EmailTemplateFactory(account=account)),
+    "media": lambda account: plain("media", MediaFactory(account=account)),
+    "secrets": lambda account: plain("secret", SecretFactory(account=account)),
+    "connections": lambda account: plain("connection", ConnectionFactory(account=account)),
+    "teams": lambda account: plain("team", TeamFactory(account=account)),
+    "workflows": lambda account: plain("workflow", WorkflowFactory(account=account)),
+    "members": lambda account: member(MembershipFactory(account=account)),
+}
+"""How to make what `/<things>` lists: its id in the path, its kind and its id as configs have it."""
+
+
+def plain(kind: str, row: Any) -> tuple[UUID, str, UUID]:
+    return row.id, kind, row.id
+
+
+def member(membership: Any) -> tuple[UUID, str, UUID]:
+    return membership.id, "user", membership.user_id
+
+
+def refer(account: Account, kind: str, object_id: UUID, name: str = "Welcome") -> Usage:
+    workflow = WorkflowFactory(account=account, name=name, chain=["add_note"])
+    made: Usage = Usage.objects.create(
+        account=account,
+        kind=kind,
+        object_id=object_id,
+        workflow_id=workflow.id,
+        action_id=workflow.actions.get().id,
+        key="add_note",
+        part_type="add_note",
+        path="action_config.content",
+    )
+    return made
+
+
+@pytest.fixture
+def owner(account: Account) -> APIClient:
+    return client_for(account, Role.OWNER)
+
+
+@pytest.mark.parametrize("things", THINGS)
+class TestUsages:
+    def test_list_the_places_that_refer(self, things: str, owner: APIClient, account: Account) -> None:
+        path_id, kind, object_id = THINGS[things](account)
+        usage = refer(account, kind, object_id)
+        response = owner.get(f"/api/v1/{things}/{path_id}/usages")
+        assert response.status_code == 200
+        assert response.json() == {
+            "items": [
+                {
+                    "workflow_id": str(usage.workflow_id),
+                    "workflow_name": "Welcome",
+                    "workflow_status": "draft",
+                    "workflow_version": None,
+                    "action_id": str(usage.action_id),
+                    "action_key": "add_note",
+                    "action_type": "add_note",
+                    "trigger_id": None,
+                    "trigger_type": None,
+                    "attr": "action_config.content",
+                }
+            ],
+            "total": 1,
+            "limit": 50,
+            "offset": 0,
+            "has_more": False,
+        }
+
+    def test_keep_the_object_from_being_deleted(self, things: str, owner: APIClient, account: Account) -> None:
+        path_id, kind, object_id = THINGS[things](account)
+        usage = refer(account, kind, object_id)
+        url = f"/api/v1/{things}/{path_id}"
+        before = owner.get(url).json()
+        response = owner.delete(url)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "in_use")
+        assert "“Welcome” (add_note)" in response.json()["errors"][0]["detail"]
+        assert owner.get(url).json() == before
+        usage.delete()
+        assert owner.delete(url).status_code == 204
+
+    def test_take_as_many_queries_for_many(self, things: str, owner: APIClient, account: Account) -> None:
+        path_id, kind, object_id = THINGS[things](account)
+        owner.get(f"/api/v1/{things}/{path_id}/usages")  # the first use of a key is noted
+        counts = []
+        for number in range(2):
+            for name in range(1 + number * 8):
+                refer(account, kind, object_id, f"Workflow {number} {name}")
+            with CaptureQueriesContext(connection) as queries:
+                response = owner.get(f"/api/v1/{things}/{path_id}/usages")
+            counts.append(len(queries))
+        assert response.json()["total"] == 10
+        assert counts[0] == counts[1]
+
+    def test_take_no_parameters_but_the_page(self, things: str, owner: APIClient, account: Account) -> None:
+        path_id, *_ = THINGS[things](account)
+        url = f"/api/v1/{things}/{path_id}/usages"
+        assert owner.get(url, {"limit": 1, "offset": 1}).status_code == 200
+        for name in ("search", "ordering", "kind"):
+            assert owner.get(url, {name: "x"}).status_code == 400
+
+
+def test_a_member_whom_a_workflow_names_cannot_be_shut_out_by_a_change(owner: APIClient, account: Account) -> None:
+    membership = MembershipFactory(account=account)
+    refer(account, "user", membership.user_id)
+    url = f"/api/v1/members/{membership.id}"
+    assert owner.patch(url, {"is_active": False}).json()["errors"][0]["code"] == "in_use"
+    membership.refresh_from_db()
+    assert membership.is_active
+    assert owner.patch(url, {"role": "viewer"}).status_code == 200

@@ -1,0 +1,59 @@
+"""`GET /<things>/{id}/usages`: the workflows that refer to an object."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.filters import check_parameters
+from workflows.authoring.usages import NamedUsage, usages_of, with_workflows
+from workflows.crm.services.usages import Target
+
+
+class UsageSerializer(serializers.Serializer[NamedUsage]):
+    """One place of a workflow that refers to the object."""
+
+    workflow_id = serializers.UUIDField(source="usage.workflow_id", help_text="The workflow.")
+    workflow_name = serializers.CharField(source="workflow.name", help_text="Its name.")
+    workflow_status = serializers.CharField(source="workflow.status", help_text="`draft`, `active`, `paused`, …")
+    workflow_version = serializers.IntegerField(
+        source="usage.version",
+        allow_null=True,
+        help_text="The version that contacts inside still run; null: the workflow as it is edited now.",
+    )
+    action_id = serializers.UUIDField(source="usage.action_id", allow_null=True, help_text="Null: a trigger refers.")
+    action_key = serializers.CharField(source="usage.key", help_text="The action's key; empty: a trigger.")
+    action_type = serializers.SerializerMethodField(help_text="The action's type; null: a trigger.")
+    trigger_id = serializers.UUIDField(source="usage.trigger_id", allow_null=True, help_text="Null: an action refers.")
+    trigger_type = serializers.SerializerMethodField(help_text="The trigger's type; null: an action.")
+    attr = serializers.CharField(source="usage.path", help_text="Where, e.g. `action_config.template_id`.")
+
+    def get_action_type(self, named: NamedUsage) -> str | None:
+        return named.usage.part_type if named.usage.action_id else None
+
+    def get_trigger_type(self, named: NamedUsage) -> str | None:
+        return named.usage.part_type if named.usage.trigger_id else None
+
+
+class UsagesMixin:
+    """Adds `GET {id}/usages`; the subclass says by `usage_target` how workflows refer to the object."""
+
+    def usage_target(self, instance: Any) -> Target:
+        raise NotImplementedError
+
+    @extend_schema(responses=UsageSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"])
+    def usages(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the places of workflows that refer to it: actions, triggers, and steps that contacts inside still run.
+
+        While there is one, deleting it answers 409 `in_use`.
+        """
+        self.search_fields = self.ordering_fields = ()  # those of the list
+        check_parameters(request, self)
+        account_id = self.caller.account_id
+        rows = usages_of(account_id=account_id, target=self.usage_target(self.get_object()))
+        page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))
+        return self.get_paginated_response(UsageSerializer(page, many=True).data)

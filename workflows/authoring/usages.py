@@ -1,0 +1,164 @@
+"""What workflows refer to: kept in the index of the records with every change, and asked by workflow.
+
+An object is in use by the actions and triggers that people edit, of every workflow that is not deleted, and by the
+steps of versions that contacts are inside.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from accounts.problems import Conflict, Invalid, Problem
+from accounts.scoping import AccountQuerySet
+from workflows.actions.registry import UnknownActionType
+from workflows.actions.registry import registry as action_types
+from workflows.configs.names import CUSTOM_FIELD, TAG
+from workflows.configs.references import KINDS, missing_detail
+from workflows.crm.models import Usage
+from workflows.crm.services import usages
+from workflows.crm.services.contacts.reading import hold_definitions
+from workflows.crm.services.tags import find_tags
+from workflows.crm.services.usages import Part, Reference, Target
+from workflows.models import ENDED_STATUSES, Action, Trigger, Workflow, WorkflowExecution, WorkflowStatus
+from workflows.triggers.registry import UnknownTriggerType
+from workflows.triggers.registry import registry as trigger_types
+
+PATH_LENGTH = 1000
+WORKFLOWS_SHOWN = 10
+PARTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUsage:
+    """A place that refers to an object, with its workflow."""
+
+    usage: Usage
+    workflow: Workflow
+
+
+def of_action(action: Action) -> tuple[Part, list[Reference]]:
+    """Return what an action refers to; nothing where its type is not known any more."""
+    part = Part(action.workflow_id, action.action_type, action_id=action.id, key=action.key)
+    try:
+        kind = action_types.get(action.action_type)
+    except UnknownActionType:
+        return part, []
+    config = action.action_config
+    return part, [*_references("action_config", kind.references(config), kind.names(config))]
+
+
+def of_trigger(trigger: Trigger) -> tuple[Part, list[Reference]]:
+    """Return what a trigger refers to; nothing where its type is not known any more."""
+    part = Part(trigger.workflow_id, trigger.trigger_type, trigger_id=trigger.id)
+    try:
+        kind = trigger_types.get(trigger.trigger_type)
+    except UnknownTriggerType:
+        return part, []
+    return part, [*_references("settings", kind.references(trigger.settings), kind.names(trigger.settings))]
+
+
+def remember(*, actions: Collection[Action] = (), triggers: Collection[Trigger] = ()) -> None:
+    """Bring the index up to date with actions and triggers of one account as they are being saved."""
+    parts = [*map(of_action, actions), *map(of_trigger, triggers)]
+    if parts:
+        account_id = next(iter([*actions, *triggers])).account_id
+        usages.set_usages(account_id=account_id, parts=parts)
+
+
+def hold(part: Action | Trigger) -> None:
+    """Keep what an action or a trigger refers to from being deleted until the transaction ends.
+
+    Raises Invalid (`<kind>_not_found`) when it was deleted since its config was checked: whoever deletes an object
+    locks its row, then asks the index.
+    """
+    _, references = of_action(part) if isinstance(part, Action) else of_trigger(part)
+    by_id = [reference for reference in references if reference.object_id is not None]
+    present: set[tuple[str, UUID]] = set()
+    for name in sorted({reference.kind for reference in by_id}):
+        kind = KINDS[name]
+        wanted = {reference.object_id for reference in by_id if reference.kind == name and reference.object_id}
+        rows = kind.find(part.account_id, *wanted).select_for_update(of=("self",), no_key=True).order_by("pk")
+        present.update((name, object_id) for object_id in rows.values_list(kind.id_field, flat=True))
+    problems = [
+        Problem(f"{reference.kind}_not_found", missing_detail(reference.kind), reference.path)
+        for reference in by_id
+        if (reference.kind, reference.object_id) not in present
+    ]
+    if problems:
+        raise Invalid(*problems)
+    if tags := {each.name for each in references if each.kind == TAG and each.name}:
+        find_tags(account_id=part.account_id, folded_names=tags)
+    if keys := {each.name for each in references if each.kind == CUSTOM_FIELD and each.name}:
+        hold_definitions(account_id=part.account_id, keys=keys)
+
+
+def forget_left_versions(*, account_id: UUID, target: Target) -> None:
+    """Forget what versions refer to that nobody is inside of and nobody can enter."""
+    rows = usages.usages_of(account_id=account_id, targets=[target]).filter(version__isnull=False)
+    active = Workflow.objects.filter(
+        id=OuterRef("workflow_id"), status=WorkflowStatus.ACTIVE, version=OuterRef("version"), deleted_at=None
+    )
+    rows.filter(~_inside(), ~Exists(active)).delete()
+
+
+def usages_of(*, account_id: UUID, target: Target) -> AccountQuerySet:
+    """Return the places that refer to an object, each once: those of versions only where nobody edits the like."""
+    rows = usages.usages_of(account_id=account_id, targets=[target])
+    the_like = rows.filter(
+        workflow_id=OuterRef("workflow_id"), action_id=OuterRef("action_id"), path=OuterRef("path")
+    ).filter(Q(version=None) | Q(version__gt=OuterRef("version")))
+    ran = Q(_inside(), ~Exists(the_like))
+    return rows.filter(Q(version=None) | ran).order_by("workflow_id", F("version").asc(nulls_first=True), "id")
+
+
+def with_workflows(*, account_id: UUID, rows: Sequence[Usage]) -> list[NamedUsage]:
+    """Return the places with their workflows, by one query."""
+    found = Workflow.objects.for_account(account_id).in_bulk({row.workflow_id for row in rows})
+    return [NamedUsage(row, found[row.workflow_id]) for row in rows if row.workflow_id in found]
+
+
+@contextmanager
+def in_use_named(*, account_id: UUID) -> Iterator[None]:
+    """Say in a refusal which workflows and actions refer to the object."""
+    try:
+        yield
+    except usages.InUse as refusal:
+        found = with_workflows(account_id=account_id, rows=refusal.usages)
+        raise Conflict("in_use", _sentence(refusal.target, found)) from None
+
+
+def _sentence(target: Target, found: Sequence[NamedUsage]) -> str:
+    parts: dict[str, list[str]] = {}
+    for each in found:
+        part = each.usage.key or f"trigger {each.usage.part_type}"
+        keys = parts.setdefault(each.workflow.name, [])
+        if part not in keys:
+            keys.append(part)
+    shown = [f"“{name}” ({', '.join(keys[:PARTS_SHOWN])})" for name, keys in list(parts.items())[:WORKFLOWS_SHOWN]]
+    more = len(parts) - len(shown)
+    listed = ", ".join(shown) + (f" and {more} more" if more else "")
+    return f"The {target.kind.replace('_', ' ')} is used by {listed}; change those first."
+
+
+def _inside() -> Exists:
+    return Exists(
+        WorkflowExecution.objects.filter(
+            workflow_id=OuterRef("workflow_id"), version__number=OuterRef("version")
+        ).exclude(status__in=ENDED_STATUSES)
+    )
+
+
+def _references(
+    field: str, by_id: Collection[tuple[str, UUID, str]], by_name: Collection[tuple[str, str, str]]
+) -> Iterator[Reference]:
+    for kind, object_id, path in by_id:
+        yield Reference(kind, _path(field, path), object_id=object_id)
+    for kind, name, path in by_name:
+        yield Reference(kind, _path(field, path), name=name)
+
+
+def _path(field: str, path: str) -> str:
+    return f"{field}.{path}"[:PATH_LENGTH]
