@@ -4,6 +4,8 @@ import zoneinfo
 from pathlib import Path
 
 import structlog
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from config.postgres import embedded_database, uses_embedded_server
 from config.settings.environment import env
@@ -159,6 +161,12 @@ UNFOLD = {
     "SITE_HEADER": "Followthrough",
     "SITE_SYMBOL": "account_tree",
     "SITE_URL": None,  # there is no page outside of the admin
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("accounts/mark.svg")},
+    ],
+    "ACCOUNT": {
+        "navigation": [{"title": "Two-factor authentication", "link": reverse_lazy("mfa_index")}],
+    },
 }
 
 STRUCTLOG_PROCESSORS: list[structlog.typing.Processor] = [
