@@ -15,6 +15,8 @@ from workflows.crm.catalogue import CONTACT_FACTS
 from workflows.crm.copies import BY_HAND, Cause
 from workflows.crm.events import NewEvent, record_events
 from workflows.crm.models import Contact
+from workflows.crm.services.campaign_members import remove_everywhere
+from workflows.crm.services.course_access import end_everywhere
 from workflows.crm.services.locking import lock_contacts
 
 
@@ -63,6 +65,8 @@ def delete_contacts(
         return set()
     for hook in _hooks:
         hook.after_lock(account_id=account_id, contact_ids=contacts.keys(), now=now)
+    remove_everywhere(contact_ids=contacts, now=now)
+    end_everywhere(contact_ids=contacts, now=now)
     id_list = arrays.ids(contacts)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM crm_contactidentity WHERE contact_id = ANY(%s::uuid[])", [id_list])
