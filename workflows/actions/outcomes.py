@@ -92,7 +92,7 @@ class Enroll:
     unless_inside: bool = False
     """Whether a contact that is inside stays there alone, though the workflow could be entered twice."""
     replaces: tuple[UUID, ...] = ()
-    """Executions of the contact that are cancelled first, also where it then may not enter."""
+    """Executions of the contact that are cancelled first, unless it is clear that it may not enter."""
     replaced_reason: str = ""
     """Their `completion_reason`."""
 

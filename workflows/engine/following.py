@@ -18,7 +18,7 @@ from accounts.problems import Conflict, Invalid, Missing
 from workflows.actions.base import ActionType, Step, StepBatch
 from workflows.actions.outcomes import CancelRuns, Enroll, Outcome, Verdict
 from workflows.crm import arrays
-from workflows.engine.entrance import Entry, entrance_to, hold_contacts, insert_each
+from workflows.engine.entrance import Entrance, Entry, entrance_to, hold_contacts, insert_each
 from workflows.engine.failures import Busy
 from workflows.engine.holding import end_executions, mark_cancelled
 from workflows.engine.locks import try_share_workflow
@@ -50,13 +50,18 @@ def follow_up(
         return outcomes, ()
     part = steps.part(list(wishes))
     pairs = list(zip(part, wishes.values(), strict=True))
-    ended = cancel(part, pairs, in_hand)
-    entered = enter(part, [(step, wish) for step, wish in pairs if isinstance(wish, Enroll)])
-    verdicts = []
-    for step, _ in pairs:
-        cancelled = tuple(each.execution_id for each in ended.get(step.execution_id, ()))
-        verdicts.append(replace(entered.get(step.execution_id, Verdict()), cancelled=cancelled))
-    concluded = dict(zip(wishes, kind.conclude_many(part, verdicts), strict=True))
+    admitted, verdicts = admit(part, [(step, wish) for step, wish in pairs if isinstance(wish, Enroll)])
+    ended = cancel(part, [(step, wish) for step, wish in pairs if step.execution_id not in verdicts], in_hand)
+    for admission in admitted:
+        verdicts |= enter(admission)
+    answers = [
+        replace(
+            verdicts.get(step.execution_id, Verdict()),
+            cancelled=tuple(each.execution_id for each in ended.get(step.execution_id, ())),
+        )
+        for step, _ in pairs
+    ]
+    concluded = dict(zip(wishes, kind.conclude_many(part, answers), strict=True))
     finals = [concluded.get(index, outcome) for index, outcome in enumerate(outcomes)]
     return finals, [each for group in ended.values() for each in group]
 
@@ -129,50 +134,72 @@ def lock_live(
 # Entering
 
 
-def enter(steps: StepBatch, pairs: Sequence[tuple[Step, Enroll]]) -> dict[UUID, Verdict]:
-    """Let the contacts into the workflows; return the verdicts by the execution that took the step."""
+class Admission(NamedTuple):
+    """A way into a workflow and those whom nothing that can be known beforehand keeps from taking it."""
+
+    entrance: Entrance
+    entries: Sequence[tuple[Step, Entry]]
+
+
+def admit(steps: StepBatch, pairs: Sequence[tuple[Step, Enroll]]) -> tuple[list[Admission], dict[UUID, Verdict]]:
+    """Hold the workflows and return who is admitted to them, and the verdicts on the others by their execution."""
     groups: dict[tuple[UUID, UUID | None, str, bool], list[tuple[Step, Enroll]]] = defaultdict(list)
     for step, wish in pairs:
         groups[wish.workflow_id, wish.action_id, wish.source, wish.unless_inside].append((step, wish))
-    verdicts: dict[UUID, Verdict] = {}
     for workflow_id in sorted({workflow_id for workflow_id, *_ in groups}):
         if not try_share_workflow(workflow_id):
             raise Busy(f"the state of workflow {workflow_id} is being changed")
+    admitted: list[Admission] = []
+    verdicts: dict[UUID, Verdict] = {}
     for members in groups.values():
-        verdicts |= enter_one(steps, members)
-    return verdicts
+        wish = members[0][1]
+        try:
+            entrance = entrance_to(
+                steps.account.id, wish.workflow_id, wish.source, now=steps.now, action_id=wish.action_id
+            )
+        except (Missing, Conflict, Invalid) as refusal:
+            verdicts |= {step.execution_id: Verdict(refusal=refusal_code(refusal)) for step, _ in members}
+            continue
+        refusals = refusals_of(steps.account.id, entrance, members)
+        verdicts |= {execution_id: Verdict(refusal=code) for execution_id, code in refusals.items()}
+        entries = [
+            (step, Entry(step.contact.id, step.depth + 1, each.data))
+            for step, each in members
+            if step.execution_id not in refusals
+        ]
+        admitted.append(Admission(entrance, entries))
+    return admitted, verdicts
 
 
-def enter_one(steps: StepBatch, members: Sequence[tuple[Step, Enroll]]) -> dict[UUID, Verdict]:
-    """Let contacts into one workflow at one step."""
-    wish = members[0][1]
-    deepest = settings.ENGINE["maximum_depth"]
-    verdicts = {step.execution_id: Verdict(refusal="loop_guard") for step, _ in members if step.depth >= deepest}
-    admitted = [(step, each) for step, each in members if step.depth < deepest]
-    try:
-        entrance = entrance_to(steps.account.id, wish.workflow_id, wish.source, now=steps.now, action_id=wish.action_id)
-    except (Missing, Conflict, Invalid) as refusal:
-        code = refusal_code(refusal)
-        return verdicts | {step.execution_id: Verdict(refusal=code) for step, _ in admitted}
-    _, opted_out = hold_contacts(steps.account.id, [step.contact.id for step, _ in admitted])
+def refusals_of(account_id: UUID, entrance: Entrance, members: Sequence[tuple[Step, Enroll]]) -> dict[UUID, str]:
+    """Return why contacts may not take the entrance, by the execution that took the step."""
+    contact_ids = [step.contact.id for step, _ in members]
+    _, opted_out = hold_contacts(account_id, contact_ids)
     inside: set[UUID] = set()
-    if wish.unless_inside and entrance.reentry == Reentry.MULTIPLE:
-        inside = set(contacts_inside(wish.workflow_id, [step.contact.id for step, _ in admitted]))
-    entries = []
-    for step, each in admitted:
-        if step.contact.id in opted_out:
-            verdicts[step.execution_id] = Verdict(refusal="contact_opted_out")
-        elif step.contact.id in inside:
-            verdicts[step.execution_id] = Verdict(refusal="already_enrolled")
-        else:
-            entries.append((step, Entry(step.contact.id, step.depth + 1, each.data)))
-    begun = insert_each(entrance, [entry for _, entry in entries])
-    for step, entry in entries:
-        execution_id = begun.get(entry.contact_id)
-        verdicts[step.execution_id] = Verdict(execution_id, "" if execution_id else "already_enrolled")
+    if members[0][1].unless_inside and entrance.reentry == Reentry.MULTIPLE:
+        inside = set(contacts_inside(entrance.plan.workflow_id, contact_ids))
+    refusals = {}
+    for step, wish in members:
+        if step.depth >= settings.ENGINE["maximum_depth"]:
+            refusals[step.execution_id] = "loop_guard"
+        elif step.contact.id in opted_out:
+            refusals[step.execution_id] = "contact_opted_out"
+        elif step.contact.id in inside and not wish.replaces:
+            refusals[step.execution_id] = "already_enrolled"
+    return refusals
+
+
+def enter(admission: Admission) -> dict[UUID, Verdict]:
+    """Begin the executions; the re-entry rule decides."""
+    begun = insert_each(admission.entrance, [entry for _, entry in admission.entries])
     if begun:
         wake(Tick.ADVANCE)
-    return verdicts
+    return {
+        step.execution_id: Verdict(begun[entry.contact_id])
+        if entry.contact_id in begun
+        else Verdict(refusal="already_enrolled")
+        for step, entry in admission.entries
+    }
 
 
 def refusal_code(refusal: Missing | Conflict | Invalid) -> str:

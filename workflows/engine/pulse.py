@@ -25,7 +25,14 @@ from workflows.engine.wake import Tick, wake
 logger = structlog.get_logger(__name__)
 
 FORGET_AFTER_HEARTBEATS = 24
-FOUND = (Tick.ADVANCE, Tick.DISPATCH, Tick.RECOVER, Tick.TELL_OWNERS)
+FOUND = (
+    Tick.ADVANCE,
+    Tick.DISPATCH,
+    Tick.RECOVER,
+    Tick.TELL_OWNERS,
+    Tick.CLOSE_CAMPAIGNS,
+    Tick.EXPIRE_ACCESS,
+)
 """What `due_ticks` looks for, in the order of its columns."""
 PATIENCE_WITH_IMPORTS = timedelta(seconds=10)
 
@@ -81,9 +88,11 @@ def due_ticks() -> list[Tick]:
                        SELECT FROM workflow_dispatches WHERE lease_id IS NOT NULL AND lease_until < clock_timestamp()
                    ),
                    EXISTS (SELECT FROM workflow_troubles)
-                   OR EXISTS (SELECT FROM workflow_failure_mails WHERE due_at <= %s)
+                   OR EXISTS (SELECT FROM workflow_failure_mails WHERE due_at <= %s),
+                   EXISTS (SELECT FROM crm_campaign WHERE closes_at <= %s),
+                   EXISTS (SELECT FROM crm_courseaccess WHERE status = 'active' AND expires_at <= %s)
             """,  # noqa: S608 - a constant
-            [now, now],
+            [now, now, now, now],
         )
         return [tick for tick, is_due in zip(FOUND, cursor.fetchone(), strict=True) if is_due]
 

@@ -13,9 +13,11 @@ from procrastinate.contrib.django import app
 from accounts.services.requests import forget_requests
 from workflows.crm.imports import run_import
 from workflows.crm.models import ImportStatus
+from workflows.crm.services.course_access import expire_access
 from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.alerts import tell_owners
+from workflows.engine.campaigns import close_campaigns
 from workflows.engine.dispatch import dispatch
 from workflows.engine.holding import cancel_all, settle_workflow
 from workflows.engine.perform.process import lane_of
@@ -28,6 +30,8 @@ from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tic
 _dispatching = Lock()
 _recovering = Lock()
 _telling = Lock()
+_closing = Lock()
+_expiring = Lock()
 
 
 @contextmanager
@@ -81,6 +85,22 @@ def tell_owners_tick() -> None:
     with once(_telling) as is_first:
         if is_first:
             tell_owners(is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.CLOSE_CAMPAIGNS}", queue=CHORES_QUEUE)
+def close_campaigns_tick() -> None:
+    """End campaigns whose time is over."""
+    with once(_closing) as is_first:
+        if is_first:
+            close_campaigns(now=clock.now(), is_stopping=is_stopping)
+
+
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.EXPIRE_ACCESS}", queue=CHORES_QUEUE)
+def expire_access_tick() -> None:
+    """End access to courses whose time is over."""
+    with once(_expiring) as is_first:
+        if is_first:
+            expire_access(now=clock.now(), is_stopping=is_stopping)
 
 
 @app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)

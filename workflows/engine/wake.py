@@ -30,6 +30,8 @@ class Tick(enum.StrEnum):
     CANCEL_EXECUTIONS = "cancel_executions"
     PRUNE_LOGS = "prune_logs"
     RUN_IMPORT = "run_import"
+    CLOSE_CAMPAIGNS = "close_campaigns"
+    EXPIRE_ACCESS = "expire_access"
 
 
 STEPS_QUEUE = "steps"
