@@ -7,10 +7,13 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from workflows.actions.registry import registry as action_types
+        from workflows.configs import references
         from workflows.crm.services import contacts
         from workflows.engine import departures, dispatch, waking
+        from workflows.models import Workflow
         from workflows.triggers.registry import registry as trigger_types
 
+        references.register("workflow", references.Kind(Workflow.objects.present().for_account))
         action_types.load()
         trigger_types.load()
         contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)

@@ -223,6 +223,14 @@ class ActionType(ABC):
         """Return (kind, name, path inside the config) of every object that a cleaned config names as people do."""
         return list(names_in(self.Config, config))
 
+    def jump_target(self, config: Mapping[str, Any]) -> str | None:
+        """Return the key of the action at which contacts go on, for types that jump."""
+        return None
+
+    def started_workflow(self, config: Mapping[str, Any]) -> UUID | None:
+        """Return the workflow that contacts enter besides, for types that start one."""
+        return None
+
     def watched_fields(self, config: Mapping[str, Any]) -> Sequence[str]:
         """Return the fields of the contact, custom ones as `custom_fields.<key>`, whose change ends a wait at once.
 

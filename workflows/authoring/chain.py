@@ -23,7 +23,7 @@ from workflows.authoring.auditing import action_facts, differences
 from workflows.authoring.editing import ChainEdit, lock_editable_workflow, save_changed
 from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.placing import insert, rearranged, relocate
-from workflows.authoring.references import uses_step
+from workflows.authoring.references import uses_key
 from workflows.authoring.usages import hold, remember
 from workflows.crm.services.usages import forget_parts
 from workflows.models import Action, OnError
@@ -263,9 +263,9 @@ def _require_free_key(edit: ChainEdit, action: Action) -> None:
 
 
 def _require_unused_key(edit: ChainEdit, action: Action, old_key: str) -> None:
-    users = [other.key for other in edit.actions.values() if other is not action and uses_step(other, old_key)]
+    users = [other.key for other in edit.actions.values() if other is not action and uses_key(other, old_key)]
     if users:
-        raise Conflict("in_use", f"Templates of {', '.join(users)} use `steps.{old_key}`; change them first.", "key")
+        raise Conflict("in_use", f"{', '.join(users)} name the key {old_key!r}; change them first.", "key")
 
 
 def _finish(

@@ -17,9 +17,11 @@ from accounts.problems import Conflict, Invalid, Problem
 from workflows.actions.registry import registry as action_types
 from workflows.authoring.auditing import differences, workflow_facts
 from workflows.authoring.editing import lock_workflow, save_changed
+from workflows.authoring.finding import Severity
+from workflows.authoring.loops import hold_starts
 from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.snapshots import definition_of
-from workflows.authoring.validation import Severity, findings
+from workflows.authoring.validation import findings
 from workflows.authoring.workflows import require_present
 from workflows.crm.services.usages import keep_version
 from workflows.engine import clock
@@ -157,6 +159,7 @@ def _lock(
 
 def _version(workflow: Workflow, actor: Actor) -> WorkflowVersion:
     """Return the version of what the workflow is now: the latest one if nothing changed since, else a new one."""
+    hold_starts(workflow.account_id)
     items = placed(ordered_lists(Action.objects.for_account(workflow.account_id).filter(workflow=workflow)))
     triggers = list(Trigger.objects.for_account(workflow.account_id).filter(workflow=workflow))
     errors = [finding.problem for finding in findings(items, triggers) if finding.severity == Severity.ERROR]

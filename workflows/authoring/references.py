@@ -1,8 +1,10 @@
-"""Which results of earlier steps (`steps.<key>`) the templates of an action use."""
+"""Which other actions an action names by their keys: in templates (`steps.<key>`), and as the target of a jump."""
 
 from collections.abc import Iterator
 
 from workflows import templating
+from workflows.actions.base import ActionType
+from workflows.actions.registry import registry as action_types
 from workflows.models import Action
 
 
@@ -17,5 +19,15 @@ def steps_used(action: Action) -> Iterator[tuple[str, str]]:
             yield path, key
 
 
-def uses_step(action: Action, key: str) -> bool:
-    return any(used == key for _, used in steps_used(action))
+def kind_of(action: Action) -> ActionType | None:
+    return action_types.get(action.action_type) if action.action_type in action_types else None
+
+
+def jump_target(action: Action) -> str | None:
+    """Return the key of the action at which contacts go on after this one, if it jumps."""
+    kind = kind_of(action)
+    return kind.jump_target(action.action_config) if kind else None
+
+
+def uses_key(action: Action, key: str) -> bool:
+    return jump_target(action) == key or any(used == key for _, used in steps_used(action))

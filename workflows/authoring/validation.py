@@ -1,36 +1,16 @@
 """What keeps a workflow from being activated, and what its author should know: everything at once."""
 
-import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from accounts.problems import Missing, Problem
+from accounts.problems import Missing
 from workflows.authoring.action_fields import config_problems
+from workflows.authoring.finding import Finding, Severity
+from workflows.authoring.loops import jump_findings, start_findings
 from workflows.authoring.ordering import PlacedAction, ordered_lists, placed
 from workflows.authoring.references import steps_used
 from workflows.authoring.trigger_fields import trigger_problems
 from workflows.models import Action, Trigger, Workflow
-
-
-class Severity(enum.StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that an author should look at; an error prevents activation."""
-
-    code: str
-    detail: str
-    attr: str
-    severity: Severity = Severity.ERROR
-    action_id: UUID | None = None
-
-    @property
-    def problem(self) -> Problem:
-        return Problem(self.code, self.detail, self.attr)
 
 
 def validate_workflow(*, account_id: UUID, workflow_id: UUID) -> list[Finding]:
@@ -44,10 +24,13 @@ def validate_workflow(*, account_id: UUID, workflow_id: UUID) -> list[Finding]:
 
 def findings(items: Sequence[PlacedAction], triggers: Sequence[Trigger]) -> list[Finding]:
     """Return everything that is wrong with these actions, in list order, and these triggers."""
+    actions = [item.action for item in items]
     return [
         *_of_the_list(items),
-        *(finding for item in items for finding in _of_the_config(item.action)),
+        *(finding for action in actions for finding in _of_the_config(action)),
         *_of_references(items),
+        *jump_findings(actions),
+        *start_findings(actions),
         *_of_triggers(triggers),
     ]
 

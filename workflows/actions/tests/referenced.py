@@ -1,0 +1,30 @@
+"""Objects for configs that name them: each kind that a config may refer to can be made with a given id."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from accounts.models import Account
+from accounts.tests.factories import MembershipFactory, TeamFactory, UserFactory
+from workflows.actions.base import ActionType
+from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
+from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory, SecretFactory
+from workflows.tests.factories import ActiveWorkflowFactory
+
+MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
+    "user": lambda account, user_id: MembershipFactory(account=account, user=UserFactory(id=user_id)),
+    "team": lambda account, team_id: TeamFactory(account=account, id=team_id),
+    "tag": lambda account, tag_id: TagFactory(account=account, id=tag_id),
+    "custom_field": lambda account, field_id: CustomFieldFactory(account=account, id=field_id),
+    "template": lambda account, template_id: EmailTemplateFactory(account=account, id=template_id),
+    "media": lambda account, media_id: MediaFactory(account=account, id=media_id),
+    "secret": lambda account, secret_id: SecretFactory(account=account, id=secret_id),
+    "connection": lambda account, connection_id: ConnectionFactory(account=account, id=connection_id),
+    "workflow": lambda account, workflow_id: ActiveWorkflowFactory(account=account, id=workflow_id),
+}
+
+
+def make_referenced(kind: ActionType, config: Mapping[str, Any], account: Account) -> None:
+    """Make every object of the account that a config of the type names."""
+    for name, object_id, _ in kind.references(config):
+        MAKERS[name](account, object_id)
