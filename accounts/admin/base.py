@@ -90,6 +90,10 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
     def account_of(self, row: Model) -> UUID:
         return getattr(row, self.account_field)
 
+    def title_of(self, row: Any) -> str:
+        """Return what the pages of a row call it."""
+        return str(row)
+
     # Who may.
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -210,6 +214,7 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = kwargs.get("obj")
         if row is not None:
+            context["subtitle"] = self.title_of(row)
             context["operations"] = self.offered_operations(request, row)
             context["panels"] = self.get_panels(request, row)
         return super().render_change_form(request, context, *args, **kwargs)

@@ -31,7 +31,7 @@ class HistoryMixin:
             raise PermissionDenied
         entries = AuditEntry.objects.for_account(self.account_of(row)).filter(object_id=row.pk).order_by("-id")
         context = self.admin_site.each_context(request) | {
-            "title": f"History of {row}",
+            "title": f"History of {self.title_of(row)}",
             "panel": Panel(
                 title=f"The last {SHOWN} changes",
                 headings=("When", "Who", "What", "Before", "After"),

@@ -8,7 +8,8 @@
         ),
     )
 
-`carry_out` calls one service; a text that it returns is shown instead of `done`, a response is answered as it is.
+`carry_out` calls one service; a text that it returns is shown instead of `done`, a response is answered as it is, and a
+`Shown` appears below the form.
 With a `form_class` (an `OperationForm`) the button leads to a page that asks; its cleaned values are `data`. Everything
 is done by POST, by those who have `role` in the row's account; refusals become messages, or errors at their fields.
 """
@@ -22,6 +23,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_protect
@@ -57,6 +59,14 @@ class Operation:
     is_bulk: bool = False
     is_atomic: bool = True
     is_dangerous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an operation found out, as a template to show below its form."""
+
+    template_name: str
+    context: dict[str, Any]
 
 
 class OperationsMixin:
@@ -96,15 +106,17 @@ class OperationsMixin:
             return self.ask(request, operation, row, form)
         try:
             answer = self.carry_out(operation, self.acting(request, row), row, form.cleaned_data)
-        except Missing:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(row.pk))
         except Invalid as refusal:
             form = self.operation_form(operation, row, request, refusals=refusal.problems)
-            return self.ask(request, operation, row, form)
+            answer = self.ask(request, operation, row, form)
+        except Missing:
+            answer = self._get_obj_does_not_exist_redirect(request, self.opts, str(row.pk))
         except (Conflict, Stale, Forbidden) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return page
-        if isinstance(answer, HttpResponse):
+        if isinstance(answer, Shown):
+            answer = self.ask(request, operation, row, form, answer)
+        if isinstance(answer, HttpResponseBase):
             return answer
         self.message_user(request, answer if isinstance(answer, str) else f"{operation.done}.", messages.SUCCESS)
         return page
@@ -123,18 +135,21 @@ class OperationsMixin:
         is_sent = request.method == "POST"
         return form_class(request.POST if is_sent else None, request.FILES if is_sent else None)
 
-    def ask(self: Any, request: HttpRequest, operation: Operation, row: Any, form: OperationForm) -> HttpResponse:
+    def ask(
+        self: Any, request: HttpRequest, operation: Operation, row: Any, form: OperationForm, shown: Shown | None = None
+    ) -> HttpResponse:
         """Show the form of an operation, or the question whether to do it."""
         context = self.admin_site.each_context(request) | {
             "title": operation.label,
-            "subtitle": str(row),
+            "subtitle": self.title_of(row),
             "operation": operation,
             "form": form,
             "original": row,
             "opts": self.opts,
             "media": self.media + form.media,
+            "shown": shown.template_name if shown else None,
         }
-        return TemplateResponse(request, "admin/operation.html", context)
+        return TemplateResponse(request, "admin/operation.html", context | (shown.context if shown else {}))
 
     def offered_operations(self: Any, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """Return the buttons for a row: those that its state and the person's role allow."""

@@ -1,5 +1,47 @@
 """The staff door."""
 
-from workflows.admin import contacts, executions, notifications, workflows
+from workflows.admin import (
+    action_executions,
+    connections,
+    contacts,
+    custom_fields,
+    email_templates,
+    events,
+    executions,
+    imports,
+    media,
+    members,
+    messages,
+    notes,
+    notifications,
+    secrets,
+    system,
+    tags,
+    tasks,
+    teams,
+    versions,
+    workflows,
+)
 
-__all__ = ["contacts", "executions", "notifications", "workflows"]
+__all__ = [
+    "action_executions",
+    "connections",
+    "contacts",
+    "custom_fields",
+    "email_templates",
+    "events",
+    "executions",
+    "imports",
+    "media",
+    "members",
+    "messages",
+    "notes",
+    "notifications",
+    "secrets",
+    "system",
+    "tags",
+    "tasks",
+    "teams",
+    "versions",
+    "workflows",
+]

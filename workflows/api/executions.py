@@ -20,7 +20,7 @@ from workflows.api.execution_serializers import (
     LogSerializer,
 )
 from workflows.crm.models import Contact
-from workflows.engine import clock, enroll, operations, steering
+from workflows.engine import clock, operations, steering
 from workflows.engine.progress import with_progress
 from workflows.models import ActionExecution, Workflow, WorkflowExecution
 
@@ -131,8 +131,8 @@ class EnrollmentViewSet(AccountViewSet):
         409 `workflow_not_active`, `already_enrolled` (see the workflow's re-entry setting) or `contact_opted_out`.
         """
         data = self.validated()
-        execution = enroll.enroll(
-            account_id=self.caller.account_id,
+        execution = operations.enroll_by_hand(
+            **self.on_behalf(),
             workflow_id=self.parent.id,
             contact_id=data["contact_id"].id,
             source="api",

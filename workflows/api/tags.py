@@ -9,15 +9,10 @@ from rest_framework.response import Response
 
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
-from accounts.problems import Missing
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
-from workflows.crm.copies import ContactCopy
-from workflows.crm.folding import fold
 from workflows.crm.models import Contact, Tag
-from workflows.crm.services import tag_list
-from workflows.crm.services.locking import lock_contacts
-from workflows.crm.services.tags import TagChange, add_tags, remove_tags
+from workflows.crm.services import by_hand, tag_list
 from workflows.crm.services.usages import Target
 from workflows.engine import clock
 
@@ -104,22 +99,14 @@ class ContactTagViewSet(ListMixin, DestroyMixin, AccountViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Put a tag on the contact: 201, or 200 when it is there already."""
         data = self.validated()
-        with transaction.atomic():
-            contact = self.locked_contact()
-            change = TagChange(contact, data["tag_name"], data.get("tag_color", ""))
-            (changed,) = add_tags(account_id=contact.account_id, changes=[change], now=clock.now())
-        tag = self.get_queryset().get(folded_name=fold(data["tag_name"]))
-        return self.answer(tag, status.HTTP_201_CREATED if changed else status.HTTP_200_OK)
+        tag, is_new = by_hand.tag_contact(
+            **self.on_behalf(),
+            contact_id=self.parent.id,
+            name=data["tag_name"],
+            color=data.get("tag_color", ""),
+            now=clock.now(),
+        )
+        return self.answer(tag, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     def perform_destroy(self, tag: Tag) -> None:
-        with transaction.atomic():
-            contact = self.locked_contact()
-            change = TagChange(contact, tag.name)
-            if not any(remove_tags(account_id=contact.account_id, changes=[change], now=clock.now())):
-                raise Missing
-
-    def locked_contact(self) -> ContactCopy:
-        contacts = lock_contacts(account_id=self.caller.account_id, contact_ids=[self.parent.id])
-        if not contacts:
-            raise Missing
-        return contacts[self.parent.id]
+        by_hand.untag_contact(**self.on_behalf(), contact_id=self.parent.id, name=tag.name, now=clock.now())

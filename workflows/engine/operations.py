@@ -4,7 +4,9 @@ Taking the lease away is what leaves an execution out of a batch in flight: the 
 Locks are taken in the one order: workflow, execution, contact.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -12,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Missing
+from workflows.engine.enroll import enroll
 from workflows.engine.locks import share_workflow
 from workflows.engine.perform.handover import drop_dispatches
 from workflows.engine.wake import Tick, wake
@@ -33,6 +36,25 @@ REENTRY_CONSTRAINT = "execution_reentry_once"
 UNFINISHED = (ActionExecutionStatus.PENDING, ActionExecutionStatus.SCHEDULED, ActionExecutionStatus.WAITING)
 LONGEST_DURATION_MS = 2**31 - 1
 AUDITED_FIELDS = ("status", "completion_reason", "current_action_id")
+
+
+@transaction.atomic
+def enroll_by_hand(
+    *,
+    account_id: UUID,
+    actor: Actor,
+    workflow_id: UUID,
+    contact_id: UUID,
+    source: str,
+    data: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> WorkflowExecution:
+    """Enroll a contact for a person or program, as `enroll` does, and audit it."""
+    execution = enroll(
+        account_id=account_id, workflow_id=workflow_id, contact_id=contact_id, source=source, data=data, now=now
+    )
+    record_operation(execution, actor, "execution.started", None)
+    return execution
 
 
 @transaction.atomic
@@ -213,7 +235,9 @@ def audited_facts(execution: WorkflowExecution) -> dict[str, object]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
 
 
-def record_operation(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object]) -> None:
+def record_operation(
+    execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object] | None
+) -> None:
     audit.record(
         account_id=execution.account_id,
         actor=actor,

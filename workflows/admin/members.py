@@ -12,7 +12,8 @@ from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.forms import StaffForm
 from accounts.admin.staff import Acting
 from accounts.models import Membership, Role
-from accounts.services.members import add_member, change_member, remove_member
+from accounts.services.members import add_member
+from workflows.authoring.removing import change_member
 
 
 class NewMemberForm(StaffForm):
@@ -71,4 +72,4 @@ class MembershipAdmin(AccountScopedAdmin):
         return change_member(**acting.on_behalf(), actor_role=acting.role, membership_id=row.id, **data)
 
     def perform_delete(self, acting: Acting, row: Membership) -> None:
-        remove_member(**acting.on_behalf(), actor_role=acting.role, membership_id=row.id)
+        change_member(**acting.on_behalf(), actor_role=acting.role, membership_id=row.id, is_active=False)

@@ -1,0 +1,93 @@
+"""Messages to and from contacts, and hosts in trouble."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from accounts.admin.base import AccountScopedAdmin
+from accounts.models import Role
+from workflows.admin.cells import LABELS
+from workflows.admin.related import contact_link, row_link
+from workflows.messaging.models import CircuitBreaker, Connection, Message
+from workflows.models import ActionExecution, WorkflowExecution
+
+
+@admin.register(Message)
+class MessageAdmin(AccountScopedAdmin):
+    """Messages, newest first; what was sent is not changed."""
+
+    is_log = True
+    list_display = ("created_at", "channel", "subject", "recipient", "state", "opens", "clicks", "account")
+    list_filter = ("status", "channel", "direction")
+    list_select_related = ("account",)
+    search_fields = ("recipient", "subject")
+    search_ids = ("id", "contact_id", "execution_id", "action_execution_id")
+    linked_by = ("contact_id", "execution_id", "connection_id")
+    sortable_by = ()
+    ordering = ("-created_at", "-id")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "channel",
+                    "direction",
+                    "status",
+                    "purpose",
+                    "sender",
+                    "recipient",
+                    "subject",
+                    "error_message",
+                    "account",
+                )
+            },
+        ),
+        ("Belongs to", {"fields": ("contact", "execution", "step", "connection", "provider_message_id")}),
+        (
+            "When",
+            {
+                "fields": (
+                    "created_at",
+                    "sent_at",
+                    "delivered_at",
+                    "opened_at",
+                    "opens",
+                    "clicked_at",
+                    "clicks",
+                    "bounced_at",
+                    "complained_at",
+                )
+            },
+        ),
+    )
+    readonly_fields = ("contact", "execution", "step", "connection", "created_at")
+
+    @display(description="status", ordering="status", label=LABELS)
+    def state(self, row: Message) -> str:
+        return row.status
+
+    @admin.display(description="contact")
+    def contact(self, row: Message) -> str:
+        return contact_link(row)
+
+    @admin.display(description="execution")
+    def execution(self, row: Message) -> str:
+        return row_link(WorkflowExecution, row.account_id, row.execution_id)
+
+    @admin.display(description="step")
+    def step(self, row: Message) -> str:
+        return row_link(ActionExecution, row.account_id, row.action_execution_id)
+
+    @admin.display(description="connection")
+    def connection(self, row: Message) -> str:
+        return row_link(Connection, row.account_id, row.connection_id)
+
+
+@admin.register(CircuitBreaker)
+class CircuitBreakerAdmin(AccountScopedAdmin):
+    """Hosts and connections whose last call failed; a success removes the row."""
+
+    read_role = Role.ADMIN
+    list_display = ("host", "failures", "failed_at", "openings", "open_until", "account")
+    list_select_related = ("account",)
+    search_fields = ("host",)
+    fields = ("host", "account", "failures", "failed_at", "openings", "open_until", "probe_until")
