@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from workflows.models import ENDED_STATUSES, ExecutionStatus, WorkflowExecution
+from workflows.models import ENDED_STATUSES, Action, ExecutionStatus, Workflow, WorkflowExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,19 @@ def contacts_at_steps(*, account_id: UUID, workflow_id: UUID) -> Mapping[UUID, i
         .annotate(number=Count("id"))
     )
     return dict(rows)
+
+
+def with_counts(workflows: QuerySet[Workflow]) -> QuerySet[Workflow]:
+    """Annotate workflows with `actions_count`, `contacts_inside` and `runs_failed`, counted for rows that are read."""
+    runs = WorkflowExecution.objects.filter(account_id=OuterRef("account_id"))
+    return workflows.annotate(
+        actions_count=_number(Action.objects.filter(account_id=OuterRef("account_id"))),
+        contacts_inside=_number(runs.exclude(status__in=ENDED_STATUSES)),
+        runs_failed=_number(runs.filter(status=ExecutionStatus.FAILED)),
+    )
+
+
+def _number(rows: QuerySet[Any]) -> Coalesce:
+    """Return the number of those rows that belong to the workflow at hand, as a part of its query."""
+    own = rows.filter(workflow_id=OuterRef("pk")).order_by().values("workflow_id")
+    return Coalesce(Subquery(own.annotate(number=Count("id")).values("number"), output_field=IntegerField()), 0)

@@ -51,7 +51,8 @@ class TestAdmin:
         assert str(own) in listed
         assert str(other) not in listed
         assert staff.get(reverse(f"admin:{page}_change", args=[own])).status_code == 200
-        assert staff.get(reverse(f"admin:{page}_change", args=[other])).status_code == 302
+        missing = 404 if page == "workflows_workflow" else 302  # the editor says it in place
+        assert staff.get(reverse(f"admin:{page}_change", args=[other])).status_code == missing
 
     @pytest.mark.parametrize("page", PAGES)
     def test_shows_superusers_everything(self, execution, foreign, page):
