@@ -8,7 +8,7 @@ from workflows.admin.config_forms import groups, rows
 from workflows.admin.config_forms.choices import BooleanPart, CheckboxesPart, ChoicePart
 from workflows.admin.config_forms.parts import AnyField, Part, Slot
 from workflows.admin.config_forms.references import ReferencePart
-from workflows.admin.config_forms.texts import ColorPart, NumberPart, SecretPart, TextPart, TimePart
+from workflows.admin.config_forms.texts import ColorPart, DatePart, NumberPart, SecretPart, TextPart, TimePart
 from workflows.admin.config_forms.values import JsonPart, ValuePart
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import TemplateValueField
@@ -57,7 +57,7 @@ def hinted_part(field: AnyField, slot: Slot) -> Part:
         case "color":
             return ColorPart(field, slot)
         case "date" | "datetime":
-            return TimePart(field, slot)
+            return DatePart(field, slot)
     return TextPart(field, slot)
 
 

@@ -157,7 +157,10 @@ class Part:
 
     @property
     def is_required(self) -> bool:
-        return self.field.required and not self.keeps_stored
+        """Whether it has to be filled in; in a config that may be left out, nothing has to."""
+        around = self.slot.around
+        is_in_whole = around is None or around.slot.around is None or around.is_required
+        return self.field.required and not self.keeps_stored and is_in_whole
 
     @property
     def keeps_stored(self) -> bool:

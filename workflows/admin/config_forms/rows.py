@@ -6,6 +6,7 @@ Each row sends its id as `<name>.rows`, in the order that the rows stand in the 
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -14,6 +15,7 @@ from rest_framework.serializers import empty
 from workflows.admin.config_forms import building
 from workflows.admin.config_forms.parts import NO_HINT, AnyField, Part, Slot
 from workflows.admin.config_forms.submitted import Submitted
+from workflows.admin.config_forms.suggestions import suggestions_of
 from workflows.admin.config_forms.texts import TextPart
 from workflows.configs.fields import TextField
 
@@ -175,9 +177,9 @@ class MappingPart(RowsPart):
 
     def row(self, row_id: str) -> MappingRow:
         slot = self.slot.below(row_id, self.label, depth=self.slot.depth + 1, around=self.slot.around)
-        key = TextPart(
-            TextField(required=False), slot.below("key", f"{self.label}: name", hint=self.hint, is_item=True)
-        )
+        hint = replace(self.hint, suggest=suggestions_of(self.field, self.hint))
+        key_slot = slot.below("key", f"{self.label}: name", hint=hint, is_item=True)
+        key = TextPart(TextField(required=False), key_slot)
         value = building.part_of(self.field.child, slot.below("value", f"{self.label}: value", is_item=True))
         return MappingRow(key, value, row_id)
 

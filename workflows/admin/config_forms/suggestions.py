@@ -1,21 +1,40 @@
 """What texts are offered to be; anything else can be typed too."""
 
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
+from rest_framework import serializers
+
+from accounts.models import Role
+from workflows.admin.config_forms.references import search
 from workflows.admin.config_forms.wording import label_of
+from workflows.configs.hints import Hint, Suggestions
+from workflows.configs.names import ContactFieldNameField, CustomFieldsField, TagNameField, TagNameTemplateField
 from workflows.crm.catalogue import EVENT_TYPES
 from workflows.crm.models import CustomField, Tag
 from workflows.crm.services.contacts.reading import CUSTOM_PREFIX
 from workflows.crm.values import COLUMNS
 
+AnyField = serializers.Field[Any, Any, Any, Any]
 MOST = 200
+BY_FIELD: Mapping[type[AnyField], Suggestions] = {
+    TagNameField: "tags",
+    TagNameTemplateField: "tags",
+    ContactFieldNameField: "contact_fields",
+    CustomFieldsField: "custom_fields",
+}
 HEADERS = ("Accept", "Accept-Language", "Content-Type", "If-Match", "Prefer", "User-Agent", "X-Request-Id")
 
 
+def suggestions_of(field: AnyField, hint: Hint) -> Suggestions | None:
+    """Return what a field's texts are offered to be: what its hint says, else what its kind names."""
+    return hint.suggest or next((name for kind, name in BY_FIELD.items() if isinstance(field, kind)), None)
+
+
 def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[tuple[str, str]]:  # noqa: PLR0911 - a table
-    """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; at most one query."""
+    """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; a query or two."""
     match name:
         case "contact_fields":
             columns = [(column, label_of(column)) for column in COLUMNS]
@@ -31,9 +50,17 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[
             return [(key, "") for key in step_keys]
         case "timezones":
             return [(zone, "") for zone in sorted(zoneinfo.available_timezones())]
+        case "recipients":
+            return recipients(account_id)
         case "headers":
             return [(header, "") for header in HEADERS]
     raise ValueError(f"nothing is suggested as {name!r}")
+
+
+def recipients(account_id: UUID) -> list[tuple[str, str]]:
+    """Return who can be told something: members and teams by their ids, and roles."""
+    named = [item for kind in ("user", "team") for item in search(account_id=account_id, kind=kind).items]
+    return named + [(role.value, str(role.label)) for role in Role]
 
 
 def custom_fields(account_id: UUID) -> list[tuple[str, str]]:

@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 from rest_framework.serializers import empty
 
 from workflows.admin.config_forms.parts import AnyField, Part, Slot
+from workflows.admin.config_forms.suggestions import suggestions_of
 from workflows.configs.fields import TemplateField
 from workflows.configs.mail import EmailAddressField, MailBodyField
-from workflows.configs.times import TimeOfDayField
 from workflows.configs.web import UrlTemplateField
 
 LONG = 300
 """Texts that may have more characters are written on several lines."""
+TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
@@ -28,7 +30,8 @@ class TextPart(Part):
         self.text = ""
         self.takes_merge_fields = isinstance(field, TemplateField)
         self.takes_unsubscribe_url = isinstance(field, MailBodyField)
-        self.suggestions_id = self.page.offer(self.hint.suggest) if self.hint.suggest else ""
+        suggestions = suggestions_of(field, self.hint)
+        self.suggestions_id = self.page.offer(suggestions) if suggestions else ""
 
     def show(self, value: Any) -> None:
         self.text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
@@ -91,17 +94,25 @@ class NumberPart(TextPart):
 
 
 class TimePart(TextPart):
-    """A time of the day or a date, with the browser's own picker."""
+    """A time of the day, with the browser's own picker for it."""
 
     is_narrow = True
-
-    def __init__(self, field: AnyField, slot: Slot) -> None:
-        super().__init__(field, slot)
-        self.input_type = "date" if slot.hint.widget == "date" else "datetime-local"
-        if isinstance(field, TimeOfDayField):
-            self.input_type = "time"
-
     is_long = False
+
+    @property
+    def input_type(self) -> str:  # type: ignore[override]  # a picker would not show what is no time
+        return "time" if not self.text or TIME.fullmatch(self.text) else "text"
+
+
+class DatePart(TextPart):
+    """A date or a moment as text, with a calendar beside it."""
+
+    template_name = "admin/config_forms/date.html"
+    is_narrow = True
+
+    @property
+    def date(self) -> str:
+        return self.text[:10] if DATE.match(self.text) else ""
 
 
 class ColorPart(TextPart):

@@ -5,16 +5,21 @@ import re
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-ACRONYMS = frozenset(
-    ["amd", "api", "bcc", "cc", "css", "dnd", "html", "http", "id", "ivr", "json", "sms", "url", "utc", "utm"]
-)
+WORDS = {
+    **{word: word.upper() for word in ("amd", "api", "html", "http", "id", "ivr", "json", "sms", "url", "utc", "utm")},
+    "email": "e-mail",
+    "timezone": "time zone",
+}
+MEASURES = frozenset({"days", "hours", "mb", "minutes", "ms", "seconds"})
 CODE = re.compile(r"`([^`]+)`")
 
 
 def label_of(name: str) -> str:
-    """Return `body_html` as “Body HTML” and `template_id` as “Template”."""
-    words = name.removesuffix("_id").removesuffix("_ids").split("_")
-    return sentence(words)
+    """Return `body_html` as “Body HTML”, `template_id` as “Template” and `timeout_seconds` as “Timeout (seconds)”."""
+    *words, last = name.removesuffix("_id").removesuffix("_ids").split("_")
+    if words and last in MEASURES:
+        return f"{sentence(words)} ({'MB' if last == 'mb' else last})"
+    return sentence([*words, last])
 
 
 def choice_label(value: str) -> str:
@@ -23,7 +28,7 @@ def choice_label(value: str) -> str:
 
 
 def sentence(words: list[str]) -> str:
-    text = " ".join(word.upper() if word in ACRONYMS else word for word in words)
+    text = " ".join(WORDS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
 
 

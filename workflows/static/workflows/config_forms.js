@@ -246,6 +246,7 @@
     if (!within(input, "[data-cf-form]")) return;
     if ("cfMenuSearch" in input.dataset) filterMenu(menuFor.menu);
     else if ("cfSearch" in input.dataset) search(input);
+    else if ("cfDate" in input.dataset) document.getElementById(input.dataset.cfDate).value = input.value;
     else if ("cfColor" in input.dataset) document.getElementById(input.dataset.cfColor).value = input.value.toUpperCase();
     else if (/^#[0-9a-f]{6}$/i.test(input.value)) {
       const swatch = input.parentElement.querySelector("[data-cf-color]");

@@ -77,8 +77,8 @@ def posted(html: str) -> MultiValueDict[str, str]:
 
 
 def post_of(**fields: Any) -> MultiValueDict[str, str]:
-    """Return a POST; `__` in a name stands for a dot, a list for several values of one name."""
+    """Return a POST of fields by their paths in the config; a list gives several values to one name."""
     data = QueryDict(mutable=True)
     for name, value in fields.items():
-        data.setlist(f"config.{name.replace('__', '.')}", value if isinstance(value, list) else [value])
+        data.setlist(f"config.{name}", value if isinstance(value, list) else [value])
     return data
