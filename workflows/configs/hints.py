@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Widget = Literal["code", "color", "date", "datetime", "hidden", "html", "long", "password", "short"]
-Suggestions = Literal["contact_fields", "custom_fields", "event_types", "headers", "step_keys", "tags", "timezones"]
+Suggestions = Literal[
+    "contact_fields", "custom_fields", "event_types", "headers", "recipients", "step_keys", "tags", "timezones"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,13 @@ class ContactFieldNameField(NamingField, TextField):
             yield CUSTOM_FIELD, name.removeprefix(CUSTOM_PREFIX), path
 
 
+class CustomFieldNameField(NamingField, TextField):
+    """The key of a custom field, with or without `custom_fields.`."""
+
+    def names(self, value: Any, path: str) -> Iterator[Name]:
+        yield CUSTOM_FIELD, value.removeprefix(CUSTOM_PREFIX), path
+
+
 class CustomFieldsField(NamingField, MappingField):
     """Values by the key of their custom field."""
 

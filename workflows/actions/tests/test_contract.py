@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from accounts.models import Account
 from accounts.problems import Invalid
+from accounts.tests.factories import MembershipFactory
 from workflows.actions.base import SUMMARY_LENGTH, ActionType, Category
 from workflows.actions.outcomes import (
     CancelRuns,
@@ -62,7 +63,8 @@ def kind(request: pytest.FixtureRequest) -> ActionType:
 
 @pytest.fixture(autouse=True)
 def referenced(kind: ActionType, account: Account) -> None:
-    """Make what the type's example names."""
+    """Make what the type's example names, and somebody who can be told."""
+    MembershipFactory(account=account, role="owner")
     make_referenced(kind, kind.example, account)
 
 

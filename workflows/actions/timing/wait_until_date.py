@@ -17,6 +17,7 @@ from workflows.configs.base import StrictConfig
 from workflows.configs.contact_fields import definitions, full_name, no_such_field
 from workflows.configs.fields import ChoiceField, IntegerField, TextField
 from workflows.configs.hints import Hint
+from workflows.configs.names import CustomFieldNameField
 from workflows.configs.times import HolidaysField, ResumeBetween, TimeOfDayField, WeekdaysField
 from workflows.crm.models import FieldType
 from workflows.crm.services.contacts.reading import CUSTOM_PREFIX
@@ -99,7 +100,7 @@ class WaitUntilDate(ActionType):
             help_text="With `specific`: a date `YYYY-MM-DD`, or a moment such as `2026-12-24T09:00:00Z`; one without "
             "an offset is a wall time. At most 1 year ahead.",
         )
-        field_name = TextField(
+        field_name = CustomFieldNameField(
             required=False,
             max_length=64,
             help_text="With `contact_field` and `calculated`: key of a custom field of type date or datetime.",
