@@ -1,6 +1,19 @@
 """The project itself as an app, so that it can own management commands and checks."""
 
 from django.apps import AppConfig
+from django.contrib import admin
+from django.contrib.admin import sites
+
+
+class StaffSiteConfig(AppConfig):
+    """unfold's app, with our own site in its place; loaded before `django.contrib.admin` looks for pages."""
+
+    name = "unfold"
+
+    def ready(self) -> None:
+        from config.admin_site import StaffSite
+
+        admin.site = sites.site = StaffSite()
 
 
 class ProjectConfig(AppConfig):

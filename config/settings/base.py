@@ -22,7 +22,7 @@ WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 
 INSTALLED_APPS = [
-    "unfold",
+    "config.apps.StaffSiteConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -164,6 +164,10 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("accounts/mark.svg")},
     ],
+    "STYLES": [lambda request: static("accounts/admin.css")],
+    "SIDEBAR": {"show_search": True, "navigation": "workflows.admin.navigation.sidebar"},
+    "ENVIRONMENT": "workflows.admin.navigation.environment",
+    "DASHBOARD_CALLBACK": "workflows.admin.dashboard.dashboard",
     "ACCOUNT": {
         "navigation": [{"title": "Two-factor authentication", "link": reverse_lazy("mfa_index")}],
     },
