@@ -1,7 +1,6 @@
 """What a load balancer asks: is this process alive, and is everything it needs up."""
 
 import datetime
-import logging
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -13,6 +12,8 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from config.metrics import metrics
 
 HEARTBEAT_AGE = datetime.timedelta(seconds=30)
 
@@ -40,23 +41,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if is_ready else 503)
 
 
-class WorthALine(logging.Filter):
-    """Keeps the 503 of a start that is under way out of the log; it tells the one who asked."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return False for what Django says about an answer of ours."""
-        request = getattr(record, "request", None)
-        return getattr(request, "path_info", None) not in HealthMiddleware.VIEWS
-
-
 class HealthMiddleware:
-    """Answers `/livez` and `/readyz` before anything else looks at the request.
+    """Answers `/livez`, `/readyz` and `/metrics` before anything else looks at the request.
 
     A load balancer asks by IP address and without HTTPS, which the host check and the redirect would refuse;
     and a question every second is not worth a line in the log.
     """
 
-    VIEWS: ClassVar = {"/livez": livez, "/readyz": readyz}
+    VIEWS: ClassVar = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -12,6 +12,7 @@ from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
 from accounts.actors import Actor
 from accounts.api.identifiers import parse_uuid
@@ -48,6 +49,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send the header `Authorization: Bearer <api key>`.")
         api_key = self._find(key.strip())
         note_use(api_key)
+        bind_contextvars(account_id=str(api_key.account_id), user_id=str(api_key.user_id), api_key_id=str(api_key.id))
         actor = Actor(
             label=f"API key {api_key.name or api_key.prefix} of {api_key.user}"[:200],
             user_id=api_key.user_id,
@@ -112,6 +114,7 @@ class MemberSessionAuthentication(SessionAuthentication):
             return None
         user = authenticated[0]
         account, role = self._pick(user, request.headers.get("X-Account-ID"))
+        bind_contextvars(account_id=str(account.id), user_id=str(user.id))
         return user, Caller(account=account, user=user, role=role, actor=Actor(label=str(user)[:200], user_id=user.id))
 
     def _pick(self, user: User, wanted: str | None) -> tuple[Account, Role]:

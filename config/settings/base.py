@@ -3,7 +3,6 @@
 import zoneinfo
 from pathlib import Path
 
-import structlog
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -11,6 +10,7 @@ from config.postgres import embedded_database, uses_embedded_server
 from config.settings.environment import env
 from config.settings.headers import *  # noqa: F403
 from config.settings.login import *  # noqa: F403
+from config.settings.logs import *  # noqa: F403
 
 zoneinfo.reset_tzpath([])  # the pinned tzdata package, never the system's older copy
 
@@ -52,6 +52,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.health.HealthMiddleware",
+    "config.requests.RequestLogMiddleware",
+    "config.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.headers.HeadersMiddleware",
@@ -61,9 +63,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "config.requests.SessionLogMiddleware",
     "accounts.login.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -173,33 +175,9 @@ UNFOLD = {
     },
 }
 
-STRUCTLOG_PROCESSORS: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
-structlog.configure(
-    processors=[*STRUCTLOG_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer(),
-            "foreign_pre_chain": STRUCTLOG_PROCESSORS,
-        }
-    },
-    "filters": {"worth_a_line": {"()": "config.health.WorthALine"}},
-    "loggers": {"django.request": {"filters": ["worth_a_line"]}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
-}
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # who shows it as a bearer token may read /metrics
+METRICS_PORT = env.int("METRICS_PORT", default=0)  # where `manage.py metrics` serves them; 0: nowhere
+METRICS_OPEN = False  # whether /metrics answers everyone when there is no token
 
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}")  # links in mails
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Followthrough <followthrough@localhost>")

@@ -11,5 +11,6 @@ WHITENOISE_USE_FINDERS = True  # static files straight from the packages: no col
 EMAIL_BACKEND = "workflows.messaging.postbox.django_mail.PostboxBackend"  # mails to owners of workflows
 SECRET_KEYS = env.list("SECRET_KEYS", default=[]) or [local_encryption_key(DATA_DIR)]
 OUTBOUND_ALLOW_NETWORKS = env.list("OUTBOUND_ALLOW_NETWORKS", default=["127.0.0.1/32"])
+METRICS_OPEN = True
 POSTBOX_ENABLED = True
 POSTBOX_IS_DEFAULT = True

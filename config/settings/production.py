@@ -1,11 +1,13 @@
 """Production: every secret comes from the environment, HTTPS only."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import env
+from config.settings.base import LOGGING, env
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEYS = env.list("SECRET_KEYS")  # Fernet keys of the secrets at rest, the newest first
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING["root"]["level"] = LOG_LEVEL  # type: ignore[index]  # a dictionary of dictionaries
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"https://{ALLOWED_HOSTS[0]}")  # what links in mails begin with
 # for mails to owners of workflows, e.g. smtp+tls://user:password@host:587

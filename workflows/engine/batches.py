@@ -17,6 +17,7 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Ledger
 from workflows.engine.locks import is_wanted, share_workflows
+from workflows.engine.measuring import BATCH_SECONDS, count_work
 from workflows.engine.outcomes import Turn
 from workflows.engine.perform.callbacks import time_out
 from workflows.engine.perform.handover import return_to_lanes
@@ -42,7 +43,7 @@ def take_batch(*, lease_id: UUID, execution_ids: Sequence[UUID], workflow_ids: f
     those of workflows that are not active any more are parked. A batch that took long enough is written back where it
     stands, and is due again at once.
     """
-    with transaction.atomic():
+    with BATCH_SECONDS.time(), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [settings.ENGINE["lock_timeout"]])
         share_workflows(workflow_ids)
@@ -60,6 +61,7 @@ def take_batch(*, lease_id: UUID, execution_ids: Sequence[UUID], workflow_ids: f
         write_runs(runs, now)
         ledger.write(now)
         ledger.cut(now)
+    count_work(runs, ledger)
     return Taken(len(runs), ledger.steps_taken)
 
 

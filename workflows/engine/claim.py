@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from workflows.crm import arrays
+from workflows.engine.measuring import CLAIM_SECONDS, STEPS_LANE
 
 DUE_ACCOUNTS = """
 WITH RECURSIVE account (account_id, due_at) AS (
@@ -80,7 +81,7 @@ def claim_due(*, now: datetime, size: int | None = None) -> Claim:
     size = size or settings.ENGINE["batch_size"]
     lease_id = uuid7()
     rows: list[tuple[UUID, UUID, UUID]] = []
-    with transaction.atomic():
+    with CLAIM_SECONDS.labels(STEPS_LANE).time(), transaction.atomic():
         accounts = due_accounts(now)
         random.shuffle(accounts)  # more accounts than places: each comes in sooner or later
         while accounts and len(rows) < size:

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.crm import arrays
 from workflows.crm.models import Channel
+from workflows.engine.measuring import ENROLLED
 from workflows.engine.plans import Plan, plan_of
 from workflows.models import Reentry, Workflow, WorkflowStatus
 
@@ -193,4 +195,6 @@ def run(statements: Mapping[Reentry, str], entrance: Entrance, **entries: Any) -
                 **entries,
             },
         )
-        return [row[0] for row in cursor.fetchall()]
+        begun = [row[0] for row in cursor.fetchall()]
+    transaction.on_commit(partial(ENROLLED.inc, len(begun)))
+    return begun

@@ -20,6 +20,7 @@ from workflows.engine.alerts import tell_owners
 from workflows.engine.campaigns import close_campaigns
 from workflows.engine.dispatch import dispatch
 from workflows.engine.holding import cancel_all, settle_workflow
+from workflows.engine.levels import count_levels
 from workflows.engine.perform.process import lane_of
 from workflows.engine.perform.recovering import recover_dispatches
 from workflows.engine.pruning import prune_jobs, prune_logs
@@ -130,3 +131,10 @@ def prune_logs_tick(timestamp: int) -> None:
     prune_logs(now=clock.now(), is_stopping=is_stopping)
     forget_requests(now=clock.now())
     prune_jobs()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name=f"{TASK_NAMESPACE}.{Tick.COUNT_LEVELS}", queue=CHORES_QUEUE, queueing_lock=Tick.COUNT_LEVELS)
+def count_levels_tick(timestamp: int) -> None:
+    """Count executions by status, for `/metrics`."""
+    count_levels(now=clock.now())

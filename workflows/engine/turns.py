@@ -185,6 +185,8 @@ class Attempt:
         logger.error(
             "a step raised",
             exc_info=error,
+            account_id=str(run.account_id),
+            workflow_id=str(run.workflow_id),
             execution_id=str(run.id),
             action_id=str(self.step.action_id),
             action_type=self.step.action_type,

@@ -32,6 +32,7 @@ class Tick(enum.StrEnum):
     RUN_IMPORT = "run_import"
     CLOSE_CAMPAIGNS = "close_campaigns"
     EXPIRE_ACCESS = "expire_access"
+    COUNT_LEVELS = "count_levels"
 
 
 STEPS_QUEUE = "steps"

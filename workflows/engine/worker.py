@@ -75,6 +75,7 @@ async def run_lanes(ending: asyncio.Event) -> None:
 
 
 async def run_lane(queue: str, size: int) -> None:
+    structlog.contextvars.bind_contextvars(queue=queue)
     await app.run_worker_async(
         queues=[queue],
         name=queue,

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import http.client
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -76,7 +77,12 @@ class Command(BaseCommand):
         data_dir: Path = settings.DATA_DIR
         data_dir.mkdir(parents=True, exist_ok=True)
         server = Server(data_dir) if uses_embedded_server() else None
-        environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, "PORT": str(port)}
+        counts = data_dir / "metrics"
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
+            "PORT": str(port),
+            "PROMETHEUS_MULTIPROC_DIR": str(counts),
+        }
         supervisor = Supervisor(data_dir, settings.BASE_DIR, environment)
         with self.only_one(data_dir), contextlib.ExitStack() as at_the_end:
             if server is not None:
@@ -87,9 +93,13 @@ class Command(BaseCommand):
                 if supervisor.end_predecessors_children():
                     self.say("Ended what the last run left behind.")
                 check_port(port)
+                shutil.rmtree(counts, ignore_errors=True)  # counts of processes that have ended
+                counts.mkdir()
                 self.prepare(server)
                 supervisor.start("web server", gunicorn(port))
                 supervisor.start("worker", manage("worker"))
+                if settings.METRICS_PORT:
+                    supervisor.start("metrics", manage("metrics"))
                 if settings.POSTBOX_ENABLED:
                     supervisor.start("postbox", manage("postbox", "--verbosity=0"))
                 self.watch(end, supervisor, server, lambda: self.announce(port, started_at))
@@ -189,6 +199,7 @@ def gunicorn(port: int) -> list[str]:
         "-m",
         "gunicorn",
         "config.wsgi:application",
+        "--config=python:config.gunicorn",
         f"--bind={HOST}:{port}",
         "--worker-class=gthread",
         "--workers=2",
@@ -196,7 +207,6 @@ def gunicorn(port: int) -> list[str]:
         "--preload",
         "--graceful-timeout=10",
         "--limit-request-line=8190",
-        "--log-level=warning",
         "--no-control-socket",
     ]
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from workflows.crm import arrays
+from workflows.engine.measuring import CLAIM_SECONDS
 from workflows.messaging.breaker import Circuit
 
 UNKNOWN_HOST = ""
@@ -117,7 +118,7 @@ def claim_rows(lane: str, *, limits: Mapping[Circuit, int], size: int, now: date
     lease_id = uuid7()
     rows: list[ClaimedRow] = []
     room = {circuit: limit for circuit, limit in limits.items() if limit > 0}
-    with transaction.atomic():
+    with CLAIM_SECONDS.labels(lane).time(), transaction.atomic():
         while room and len(rows) < size:
             quotas = shares(room, size - len(rows))
             picked = _pick(lane, quotas, lease_id, now)

@@ -10,6 +10,7 @@ import orjson
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from structlog.contextvars import bound_contextvars
 
 from workflows.actions.outcomes import AwaitCallback, Done, Failed, Outcome
 from workflows.actions.outside import CallFailed, ErrorClass, OutcomeUnknown, OutsideType, Performed, Retryable
@@ -20,6 +21,7 @@ from workflows.engine.finishing import write_runs
 from workflows.engine.holding import park
 from workflows.engine.ledger import Texts, as_json
 from workflows.engine.locks import share_workflows
+from workflows.engine.measuring import CALL_SECONDS, count_work
 from workflows.engine.outcomes import texts_of
 from workflows.engine.perform.calls import Call, Finished
 from workflows.engine.perform.rows import Dispatched, delete_rows, lock_leased, write_rows
@@ -52,6 +54,7 @@ def write_back(finished: Sequence[Finished]) -> None:
         by_key = {each.call.key: each for each in finished}
         writing = Finishing(Facts(list(workflow_ids)), runs, now)
         writing.conclude([(row, by_key[row.key].call.kind, by_key[row.key].outcome) for row in rows])
+    count_work(list(writing.changed_runs.values()), writing.ledger)
 
 
 def record_with_breaker(finished: Sequence[Finished]) -> set[breaker.Circuit]:
@@ -264,8 +267,19 @@ def record_calls(kind: OutsideType, calls: Sequence[Performed], account_id: UUID
 
 def outcome_of(call: Call) -> Done | AwaitCallback | CallFailed:
     """Make the call and return how it ended; whatever else it raises leaves open what happened."""
+    with bound_contextvars(
+        account_id=str(call.account_id),
+        workflow_id=str(call.workflow_id),
+        execution_id=str(call.execution_id),
+        dispatch_id=str(call.key),
+    ):
+        return made(call)
+
+
+def made(call: Call) -> Done | AwaitCallback | CallFailed:
     try:
-        outcome = call.kind.perform(call.arguments(), key=call.key)
+        with CALL_SECONDS.labels(call.kind.lane).time():
+            outcome = call.kind.perform(call.arguments(), key=call.key)
         texts_of(outcome)
         return outcome
     except CallFailed as failure:
@@ -273,5 +287,5 @@ def outcome_of(call: Call) -> Done | AwaitCallback | CallFailed:
     except Exception as error:
         if sqlstate_of(error) is not None:  # types read first and call then: nothing was sent
             return Retryable(ErrorClass.UNAVAILABLE, "The database did not answer.")
-        logger.exception("a call raised", action_type=call.kind.slug, key=str(call.key))
+        logger.exception("a call raised", action_type=call.kind.slug)
         return OutcomeUnknown(f"The step raised {type(error).__name__}; the server's log has the details.")

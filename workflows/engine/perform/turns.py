@@ -41,6 +41,8 @@ class Change:
     attempts: Sequence[Mapping[str, Any]] = ()
     """Failed tries to append."""
     retries: int = 0
+    action_type: str = ""
+    """For the count of steps; empty: the step is gone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +120,9 @@ class LaneTurn(Turn):
         error_message: str = "",
     ) -> None:
         attempts = self.attempts.get(log_id, ())
-        self.ledger.changes.append(Change(log_id, status, text, scheduled_at, error_class, error_message, attempts))
+        change = Change(log_id, status, text, scheduled_at, error_class, error_message, attempts)
+        change.action_type = self.step.action_type
+        self.ledger.changes.append(change)
         run.waiting_log_id = None
         run.lost_leases = 0
         if status not in OPEN:

@@ -4,15 +4,17 @@ import ctypes
 import os
 import signal
 import time
-import traceback
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from workflows.engine.worker import work
+
+logger = structlog.get_logger(__name__)
 
 DEFAULT_PROCESSES = 2
 STOP_SECONDS = 28.0
@@ -114,6 +116,6 @@ def become_worker(parent: int) -> None:
             work()
             status = 0
     except BaseException:  # noqa: BLE001 - a forked process must not return into its parent's code
-        traceback.print_exc()
+        logger.critical("a worker ended by an error", pid=os.getpid(), exc_info=True)
     finally:
         os._exit(status)
