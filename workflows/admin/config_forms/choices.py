@@ -65,7 +65,7 @@ class ChoicePart(Part):
         """Yield the choices; a value that is none is kept, to be seen."""
         choices = dict(self.choices)
         if not self.field.required and self.default is empty:
-            choices = {"": "Not set"} | choices
+            choices = {"": "Left out"} | choices
         elif not self.is_few and not self.chosen:
             choices = {"": "Choose…"} | choices
         if self.chosen not in choices and self.chosen:

@@ -91,6 +91,6 @@ class ReferencePart(Part):
             name = self.page.name_of(self.kind, self.chosen)
             items = {self.chosen: name or f"No longer there ({self.chosen[:36]})"} | items
         return [
-            Option("", "Choose…" if self.is_required else "–", not self.chosen, ""),
+            Option("", "Choose…" if self.is_required else "Left out", not self.chosen, ""),
             *(Option(value, label, value == self.chosen, "") for value, label in items.items()),
         ]

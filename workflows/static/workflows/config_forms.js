@@ -94,6 +94,7 @@
   // --- values to insert
 
   let menuFor = null;
+  const visited = new WeakSet(); // inputs whose caret somebody placed; in others values are put at the end
 
   function openMenu(button) {
     const menu = within(button, "[data-cf-form]").querySelector("[data-cf-menu]");
@@ -146,9 +147,9 @@
   function insert(path) {
     const { input } = menuFor;
     closeMenu(false);
+    const start = visited.has(input) ? input.selectionStart : input.value.length;
+    const end = visited.has(input) ? input.selectionEnd : start;
     input.focus();
-    const start = input.selectionStart ?? input.value.length;
-    const end = input.selectionEnd ?? start;
     input.setRangeText(`{{ ${path} }}`, start, end, "end");
     input.dispatchEvent(new Event("input", { bubbles: true }));
     changed(input);
@@ -271,6 +272,7 @@
   }, true);
 
   document.addEventListener("focusin", (event) => {
+    visited.add(event.target);
     if (menuFor && !menuFor.menu.contains(event.target) && event.target !== menuFor.button) closeMenu(false);
   });
 
