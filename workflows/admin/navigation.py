@@ -1,8 +1,8 @@
 """The sidebar: every registered page that the person may open, in groups; pages that are not listed come last."""
 
+import os
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -105,5 +105,5 @@ def unread(request: HttpRequest) -> str:
 
 def environment(request: HttpRequest) -> list[str] | None:
     """Return the label of an installation that is no production: nobody mistakes one for the other."""
-    name = settings.SETTINGS_MODULE.rpartition(".")[2]
+    name = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[2]
     return None if name == "production" else [name.capitalize(), "warning"]
