@@ -10,10 +10,11 @@ class WorkflowsConfig(AppConfig):
         from workflows.configs import references
         from workflows.crm.services import contacts
         from workflows.engine import departures, dispatch, waking
-        from workflows.models import Workflow
+        from workflows.models import Action, Workflow
         from workflows.triggers.registry import registry as trigger_types
 
         references.register("workflow", references.Kind(Workflow.objects.present().for_account))
+        references.register("step", references.Kind(Action.objects.for_account, names=("name", "key")))
         action_types.load()
         trigger_types.load()
         contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)

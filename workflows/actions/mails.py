@@ -1,26 +1,37 @@
-"""Mails of one step: what they have in common, and what is each contact's own."""
+"""Mails of one step: what they have in common, what is each contact's own, and how they go out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from workflows.actions.base import Step, StepBatch
-from workflows.actions.outcomes import Failed, Skipped
-from workflows.actions.outside import ErrorClass, Request
+from workflows.actions.outcomes import Done, Failed, Skipped
+from workflows.actions.outside import (
+    CallFailed,
+    ErrorClass,
+    OutcomeUnknown,
+    Performed,
+    Permanent,
+    Request,
+    Retryable,
+)
 from workflows.crm.models import Channel
 from workflows.messaging import mime
 from workflows.messaging.composing import Dressing, Mail, MailSource, Unsendable, compose
 from workflows.messaging.mailboxes import is_mailable, readable
 from workflows.messaging.models import Connection, EmailTemplate, Media
-from workflows.messaging.providers.smtp import Server
+from workflows.messaging.outbound import NotSent, SentUnknown
+from workflows.messaging.providers.smtp import AccountEmailBackend, Server
 from workflows.messaging.services.attachments import MAXIMUM_BYTES, find_attachments, too_large
-from workflows.messaging.services.messages import NewMessage
+from workflows.messaging.services.messages import NewMessage, record_errors, record_sent
 from workflows.messaging.services.smtp_connections import choose_smtp
 from workflows.messaging.tokens import Sent
 from workflows.templating import RenderProblem, TemplateProblem
 
 NO_CONNECTION = "The account has no enabled connection to a mail server; add one at /connections."
 NO_SUCH_CONNECTION = "The connection is gone, is disabled or leads to no mail server."
+RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.RATE_LIMITED})
 
 
 class Unusable(Exception):
@@ -165,3 +176,46 @@ def unreachable(address: str) -> str | None:
     if not address:
         return "Contact has no e-mail address"
     return None if is_mailable(address) else "Contact has an e-mail address that cannot be written to"
+
+
+def deliver(payload: Mapping[str, Any], *, key: UUID) -> Done:
+    """Hand a prepared mail to its server; raises CallFailed as `OutsideType.perform` does."""
+    try:
+        message = mime.build(payload)
+    except mime.MissingFile as error:
+        detail = f"The attachment {error} is gone."
+        raise Permanent(ErrorClass.INVALID_CONFIG, detail, result={"code": "media_not_found"}) from error
+    except ValueError as error:
+        raise Permanent(ErrorClass.REJECTED, f"The mail cannot be written: {error}") from error
+    try:
+        delivery = AccountEmailBackend(Server.from_json(payload["server"])).deliver(message)
+    except SentUnknown as error:
+        raise OutcomeUnknown(error.message) from error
+    except NotSent as error:
+        error_class = ErrorClass(error.error_class)
+        raise (Retryable if error_class in RETRYABLE else Permanent)(error_class, error.message) from error
+    result = {
+        "message_id": str(key),
+        "provider_message_id": payload["message_id"],
+        "to": payload["to"][1],
+    }
+    return Done(result | ({"refused": list(delivery.refused)} if delivery.refused else {}))
+
+
+def record_deliveries(calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
+    """Bring the messages of deliveries up to date."""
+    sent = [call.step.key for call in calls if call.step.key and not isinstance(call.outcome, CallFailed)]
+    record_sent(account_id=account_id, message_ids=sent, now=now)
+    for are_final in (True, False):
+        errors = {
+            call.step.key: call.outcome.message
+            for call in calls
+            if call.step.key and isinstance(call.outcome, CallFailed) and is_over(call) == are_final
+        }
+        record_errors(account_id=account_id, errors=errors, are_final=are_final, now=now)
+
+
+def is_over(call: Performed) -> bool:
+    """Tell whether a failed call was the last and surely had no effect."""
+    assert isinstance(call.outcome, CallFailed)
+    return call.is_final and call.outcome.error_class != ErrorClass.OUTCOME_UNKNOWN

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.models import Membership, Team
 from workflows.configs.base import StrictConfig
-from workflows.crm.models import CustomField, Tag
+from workflows.crm.models import Campaign, Course, CustomField, Tag
 from workflows.messaging.models import Connection, EmailTemplate, Media, Secret
 
 Rows = QuerySet[Any]
@@ -44,6 +44,8 @@ KINDS: dict[str, Kind] = {
     "media": Kind(Media.objects.for_account),
     "secret": Kind(Secret.objects.for_account),
     "connection": Kind(Connection.objects.for_account),
+    "campaign": Kind(Campaign.objects.for_account),
+    "course": Kind(Course.objects.for_account),
 }
 
 

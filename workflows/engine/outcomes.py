@@ -77,9 +77,9 @@ class Turn:
                     self.fail(run, log_id, outcome, text)
 
     def wait(self, run: Run, log_id: UUID, outcome: WaitUntil, text: Texts) -> None:
-        """Rest until the time given; a time that has come already is no rest at all."""
+        """Rest until the time given; a time that has come already is no rest at all, unless the step is asked again."""
         run.results[self.step.key] = outcome.result
-        if outcome.at <= self.finished_at:
+        if outcome.at <= self.finished_at and not self.step.asks_again:
             self.log(run, log_id, ActionExecutionStatus.COMPLETED, text, scheduled_at=outcome.at)
             self.move_on(run)
             return

@@ -9,43 +9,45 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from accounts.problems import Problem
 from workflows.actions.base import Category, StepBatch, shortened
 from workflows.actions.config import ActionConfig
-from workflows.actions.mails import NO_CONNECTION, NO_SUCH_CONNECTION, MailPlan, Unusable, connection_of
+from workflows.actions.mails import (
+    NO_CONNECTION,
+    NO_SUCH_CONNECTION,
+    MailPlan,
+    Unusable,
+    connection_of,
+    deliver,
+    record_deliveries,
+)
 from workflows.actions.outcomes import Done, Failed, Skipped
 from workflows.actions.outside import (
-    CallFailed,
     ErrorClass,
     Lane,
-    OutcomeUnknown,
     OutsideType,
     Performed,
-    Permanent,
     Prepared,
     Request,
-    Retryable,
 )
 from workflows.actions.registry import registry
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import BooleanField, ChoiceField, ListField, TemplateField, TextField
+from workflows.configs.hints import Hint
 from workflows.configs.mail import EmailAddressField, HeaderTextField, MailBodyField
 from workflows.configs.references import ReferenceField
 from workflows.crm.models import Channel
-from workflows.messaging import gate, mime
+from workflows.messaging import gate
 from workflows.messaging.composing import MAXIMUM_SUBJECT_LENGTH
 from workflows.messaging.mailboxes import MAXIMUM_NAME_LENGTH
-from workflows.messaging.outbound import NotSent, SentUnknown
-from workflows.messaging.providers.smtp import AccountEmailBackend, Server
 from workflows.messaging.services.attachments import (
     MAXIMUM_ATTACHMENTS,
     MAXIMUM_BYTES,
     find_attachments,
     too_large,
 )
-from workflows.messaging.services.messages import NewMessage, queue_messages, record_errors, record_sent
+from workflows.messaging.services.messages import NewMessage, queue_messages, record_errors
 from workflows.templating import OUTPUT_LIMIT
 
 MAXIMUM_COPIES = 10
 UTM_LENGTH = 100
-RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.RATE_LIMITED})
 
 
 class Utm(StrictConfig):
@@ -89,6 +91,13 @@ class SendEmail(OutsideType):
     sends_message = True
 
     class Config(ActionConfig):
+        hints = {
+            "body_html": Hint(label="HTML body"),
+            "body_text": Hint(label="Text body"),
+            **{name: Hint(group="Copies and attachments") for name in ("reply_to", "cc", "bcc", "attachments")},
+            **{name: Hint(group="Tracking") for name in ("track_opens", "track_clicks", "utm")},
+        }
+
         template_id = ReferenceField(
             "template", required=False, help_text="Id of an e-mail template; or give `body_html` or `body_text`."
         )
@@ -184,43 +193,10 @@ class SendEmail(OutsideType):
         return prepared
 
     def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done:
-        try:
-            message = mime.build(payload)
-        except mime.MissingFile as error:
-            detail = f"The attachment {error} is gone."
-            raise Permanent(ErrorClass.INVALID_CONFIG, detail, result={"code": "media_not_found"}) from error
-        except ValueError as error:
-            raise Permanent(ErrorClass.REJECTED, f"The mail cannot be written: {error}") from error
-        try:
-            delivery = AccountEmailBackend(Server.from_json(payload["server"])).deliver(message)
-        except SentUnknown as error:
-            raise OutcomeUnknown(error.message) from error
-        except NotSent as error:
-            error_class = ErrorClass(error.error_class)
-            raise (Retryable if error_class in RETRYABLE else Permanent)(error_class, error.message) from error
-        result = {
-            "message_id": str(key),
-            "provider_message_id": payload["message_id"],
-            "to": payload["to"][1],
-        }
-        return Done(result | ({"refused": list(delivery.refused)} if delivery.refused else {}))
+        return deliver(payload, key=key)
 
     def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: Any) -> None:
-        sent = [call.step.key for call in calls if call.step.key and not isinstance(call.outcome, CallFailed)]
-        record_sent(account_id=account_id, message_ids=sent, now=now)
-        for are_final in (True, False):
-            errors = {
-                call.step.key: call.outcome.message
-                for call in calls
-                if call.step.key and isinstance(call.outcome, CallFailed) and is_over(call) == are_final
-            }
-            record_errors(account_id=account_id, errors=errors, are_final=are_final, now=now)
+        record_deliveries(calls, account_id=account_id, now=now)
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return shortened(str(config.get("subject", "")))
-
-
-def is_over(call: Performed) -> bool:
-    """Tell whether a failed call was the last and surely had no effect."""
-    assert isinstance(call.outcome, CallFailed)
-    return call.is_final and call.outcome.error_class != ErrorClass.OUTCOME_UNKNOWN

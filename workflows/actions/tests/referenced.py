@@ -7,7 +7,7 @@ from uuid import UUID
 from accounts.models import Account
 from accounts.tests.factories import MembershipFactory, TeamFactory, UserFactory
 from workflows.actions.base import ActionType
-from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
+from workflows.crm.tests.factories import CampaignFactory, CourseFactory, CustomFieldFactory, TagFactory
 from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory, SecretFactory
 from workflows.tests.factories import ActiveWorkflowFactory
 
@@ -20,6 +20,10 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
     "media": lambda account, media_id: MediaFactory(account=account, id=media_id),
     "secret": lambda account, secret_id: SecretFactory(account=account, id=secret_id),
     "connection": lambda account, connection_id: ConnectionFactory(account=account, id=connection_id),
+    "campaign": lambda account, campaign_id: CampaignFactory(
+        account=account, id=campaign_id, workflow_id=ActiveWorkflowFactory(account=account).id
+    ),
+    "course": lambda account, course_id: CourseFactory(account=account, id=course_id),
     "workflow": lambda account, workflow_id: ActiveWorkflowFactory(account=account, id=workflow_id),
 }
 

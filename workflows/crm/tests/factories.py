@@ -6,21 +6,29 @@ from typing import Any
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
+from uuid_utils.compat import uuid7
 
 from accounts.tests.factories import AccountFactory, MembershipFactory
 from workflows.crm.folding import fold
 from workflows.crm.models import (
+    AccessLevel,
+    Campaign,
+    CampaignMember,
+    CampaignStatus,
     Channel,
     Consent,
     ConsentState,
     Contact,
     ContactIdentity,
     ContactTag,
+    Course,
+    CourseAccess,
     CustomField,
     Event,
     FieldType,
     IdentityKind,
     Import,
+    Lesson,
     Note,
     Notification,
     Tag,
@@ -137,6 +145,61 @@ class ImportFactory(DjangoModelFactory[Import]):
 
     class Meta:
         model = Import
+
+
+class CampaignFactory(DjangoModelFactory[Campaign]):
+    """An active campaign of a workflow that does not exist unless given."""
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Campaign {number}")
+    status = CampaignStatus.ACTIVE
+    workflow_id = factory.LazyFunction(uuid7)
+    ends_at = None
+    closes_at = factory.SelfAttribute("ends_at")
+
+    class Meta:
+        model = Campaign
+
+
+class CampaignMemberFactory(DjangoModelFactory[CampaignMember]):
+    campaign = factory.SubFactory(CampaignFactory)
+    account = factory.SelfAttribute("campaign.account")
+    contact = factory.SubFactory(ContactFactory, account=factory.SelfAttribute("..campaign.account"))
+    joined_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = CampaignMember
+
+
+class CourseFactory(DjangoModelFactory[Course]):
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Course {number}")
+
+    class Meta:
+        model = Course
+
+
+class LessonFactory(DjangoModelFactory[Lesson]):
+    course = factory.SubFactory(CourseFactory)
+    account = factory.SelfAttribute("course.account")
+    title = factory.Sequence(lambda number: f"Lesson {number}")
+    position = factory.LazyAttribute(lambda lesson: lesson.course.lessons.count())
+
+    class Meta:
+        model = Lesson
+
+
+class CourseAccessFactory(DjangoModelFactory[CourseAccess]):
+    """Full access that is active and never expires."""
+
+    course = factory.SubFactory(CourseFactory)
+    account = factory.SelfAttribute("course.account")
+    contact = factory.SubFactory(ContactFactory, account=factory.SelfAttribute("..course.account"))
+    level = AccessLevel.FULL
+    granted_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = CourseAccess
 
 
 class EventFactory(DjangoModelFactory[Event]):
