@@ -1,11 +1,13 @@
 """Narrowing lists: only by what a view declares, and a parameter nobody knows is an error, not ignored."""
 
 import difflib
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
@@ -15,6 +17,7 @@ from accounts.problems import Problem
 
 MAXIMUM_SEARCH_LENGTH = 200
 MAXIMUM_SEARCH_WORDS = 8
+NO_NUL = "^[^\\u0000]*$"
 
 
 def unknown_parameter(name: str, known: set[str]) -> Problem:
@@ -36,14 +39,18 @@ class StrictFilterBackend(DjangoFilterBackend):
         check_parameters(request, view, filterset)
         if filterset is None:
             return queryset
-        if not filterset.is_valid():
-            raise InvalidFilter(
-                *(
-                    Problem("invalid_filter", f"{name}: {message}", name)
-                    for name, messages in filterset.errors.items()
-                    for message in messages
-                )
-            )
+        problems = [
+            Problem("invalid_filter", f"{name} must not be empty; leave it out to filter by something else.", name)
+            for name, values in request.query_params.lists()
+            if "" in values and not isinstance(filterset.filters.get(name), django_filters.CharFilter | None)
+        ]
+        problems += [
+            Problem("invalid_filter", f"{name}: {message}", name)
+            for name, messages in filterset.errors.items()
+            for message in messages
+        ]
+        if problems:
+            raise InvalidFilter(*problems)
         return filterset.qs
 
 
@@ -89,6 +96,23 @@ class BooleanFilter(django_filters.BooleanFilter):
     field_class = StrictBooleanField
 
 
+class MomentField(IsoDateTimeField):
+    """An RFC 3339 time, whatever its offset: the database knows fewer offsets than Python."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        moment = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError("Must lie between the years 1 and 9999 in UTC.") from None
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """A filter that takes an RFC 3339 time."""
+
+    field_class = MomentField
+
+
 class ItemSearchFilter(SearchFilter):
     """`?search=` over the view's `search_fields`."""
 
@@ -105,7 +129,10 @@ class ItemSearchFilter(SearchFilter):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         fields = getattr(view, "search_fields", None) or ()
         names = ", ".join(field.split("__")[-1] for field in fields)
-        return [text_parameter("search", f"Words to look for in {names}; all must be found.")] if fields else []
+        if not fields:
+            return []
+        description = f"Words to look for in {names}, at most {MAXIMUM_SEARCH_WORDS}; all must be found."
+        return [text_parameter("search", description, maxLength=MAXIMUM_SEARCH_LENGTH, pattern=NO_NUL)]
 
 
 class ItemOrderingFilter(OrderingFilter):
@@ -126,14 +153,17 @@ class ItemOrderingFilter(OrderingFilter):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         fields = getattr(view, "ordering_fields", None) or ()
         description = f"Fields to sort by, separated by commas, with - in front for descending: {', '.join(fields)}."
-        return [text_parameter("ordering", description)] if fields else []
+        if not fields:
+            return []
+        term = f"-?({'|'.join(fields)})"
+        return [text_parameter("ordering", description, pattern=f"^({term}(,{term})*)?$", example=f"-{fields[0]}")]
 
 
-def text_parameter(name: str, description: str) -> dict[str, Any]:
+def text_parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",
         "required": False,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **schema},
     }

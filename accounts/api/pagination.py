@@ -164,6 +164,6 @@ class CursorItemsPagination(BasePagination):
             "in": "query",
             "required": False,
             "description": "`next` or `previous` of an earlier answer.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "minLength": 1},
         }
         return [LIMIT_PARAMETER, cursor]

@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.plumbing import build_basic_type, build_parameter_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -38,6 +42,13 @@ class ApiSchema(AutoSchema):
             serializer_class = self.view.get_input_serializer_class()
             return serializer_class(context=self.view.get_serializer_context())
         return super().get_request_serializer()
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        """Say also that a list or a map may not be empty, and which texts a regular expression lets pass."""
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction == "request" and not getattr(field, "allow_empty", True):
+            schema.setdefault("minItems" if schema.get("type") == "array" else "minProperties", 1)
+        return schema
 
     def get_override_parameters(self) -> list[Any]:
         """Name the headers that writes take; `share_error_responses` describes each once."""
@@ -86,6 +97,17 @@ class ApiSchema(AutoSchema):
             )
             for variable in variables
         ]
+
+
+class StrictnessExtension(OpenApiSerializerExtension):
+    """Bodies take no other keys than the fields', which is worth saying."""
+
+    target_class = "accounts.api.serializers.Strictness"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's documentation has it
+        return schema | ({"additionalProperties": False} if direction == "request" else {})
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):

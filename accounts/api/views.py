@@ -98,6 +98,7 @@ class AccountViewSet(GenericViewSet):
         self.headers = self.default_response_headers
         response: HttpResponseBase
         try:
+            self.require_method(self.request)
             self.initial(self.request, *args, **kwargs)
             self.claim, earlier_answer = idempotency.begin(self.request, self.caller.account_id)
         except Exception as exception:  # noqa: BLE001 - as DRF does
@@ -108,6 +109,12 @@ class AccountViewSet(GenericViewSet):
         if self.claim:
             self.claim.settle(self.response, holds_credentials=self.holds_credentials)
         return self.response
+
+    def require_method(self, request: Request) -> None:
+        """Refuse what cannot be done here, whoever asks and whatever the body is."""
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            self.http_method_not_allowed(request)
 
     def attempt(self) -> HttpResponseBase:
         """Call the handler; repeat it when it lost to a concurrent transaction: its own was rolled back as a whole."""
@@ -125,8 +132,15 @@ class AccountViewSet(GenericViewSet):
         """Call the handler, if `If-Match` lets it."""
         if self.wanted_tags is None:
             return handler(self.request, *self.args, **self.kwargs)
-        with self.unless_stale(self.wanted_tags):
-            return handler(self.request, *self.args, **self.kwargs)
+        try:
+            with self.unless_stale(self.wanted_tags):
+                return handler(self.request, *self.args, **self.kwargs)
+        except Stale:
+            if self.request.method in ("POST", "PUT", "PATCH"):
+                self.validated(
+                    partial=self.request.method == "PATCH"
+                )  # what is wrong anyway comes first: RFC 9110, 13.2
+            raise
 
     @contextmanager
     def unless_stale(self, wanted: Collection[str]) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import django_filters
 from django.db.models import QuerySet
 
+from accounts.api.filters import MomentFilter
 from workflows.api.execution_filters import PeriodFilter
 from workflows.crm.folding import fold
 from workflows.crm.models import Contact, IdentityKind, Task, TaskPriority, TaskStatus
@@ -39,7 +40,7 @@ class TaskFilter(PeriodFilter):
     priority = django_filters.ChoiceFilter(choices=TaskPriority.choices, label="Only those of this priority.")
     assignee_id = django_filters.UUIDFilter(label="User id of the member who has to do it.")
     contact_id = django_filters.UUIDFilter(label="Only those about this contact.")
-    due_before = django_filters.IsoDateTimeFilter("due_at", "lt", label="Due before then.")
+    due_before = MomentFilter("due_at", "lt", label="Due before then.")
 
     class Meta:
         model = Task

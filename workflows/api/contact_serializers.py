@@ -18,7 +18,9 @@ MAXIMUM_EXTERNAL_IDS = 20
 class ContactSerializer(StrictModelSerializer):
     """A person that the account keeps in touch with."""
 
-    owner_id = serializers.UUIDField(read_only=True, help_text="User id of the responsible member; null: nobody.")
+    owner_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="User id of the responsible member; null: nobody."
+    )
     custom_fields = serializers.DictField(read_only=True, help_text="Values by the key of their custom field.")
     tags = serializers.SerializerMethodField(help_text="Names of its tags, in the order in which they were added.")
     consents = serializers.SerializerMethodField(help_text="`opt_in` or `opt_out` by channel; absent: never said.")

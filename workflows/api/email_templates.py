@@ -23,8 +23,12 @@ from workflows.messaging.services.trying import preview_template, send_test
 class EmailTemplateSerializer(StrictModelSerializer):
     """A mail's text; subject and bodies are Liquid."""
 
-    created_by = serializers.UUIDField(source="created_by_id", read_only=True, help_text="User id; null: not known.")
-    updated_by = serializers.UUIDField(source="updated_by_id", read_only=True, help_text="User id; null: not known.")
+    created_by = serializers.UUIDField(
+        source="created_by_id", read_only=True, allow_null=True, help_text="User id; null: not known."
+    )
+    updated_by = serializers.UUIDField(
+        source="updated_by_id", read_only=True, allow_null=True, help_text="User id; null: not known."
+    )
 
     class Meta:
         model = EmailTemplate

@@ -2,6 +2,7 @@
 
 import django_filters
 
+from accounts.api.filters import MomentFilter
 from workflows.models import ActionExecution, ActionExecutionStatus, ExecutionStatus, WorkflowExecution
 
 
@@ -11,8 +12,8 @@ class PeriodFilter(django_filters.FilterSet):
     @classmethod
     def get_filters(cls) -> dict[str, django_filters.Filter]:
         return super().get_filters() | {
-            "from": django_filters.IsoDateTimeFilter("created_at", "gte", label="Made then or later."),
-            "to": django_filters.IsoDateTimeFilter("created_at", "lt", label="Made before then."),
+            "from": MomentFilter("created_at", "gte", label="Made then or later."),
+            "to": MomentFilter("created_at", "lt", label="Made before then."),
         }
 
 

@@ -51,7 +51,9 @@ class AnyFileRenderer(BaseRenderer):
 class MediaSerializer(StrictModelSerializer):
     """A file."""
 
-    created_by = serializers.UUIDField(source="created_by_id", read_only=True, help_text="User id; null: not known.")
+    created_by = serializers.UUIDField(
+        source="created_by_id", read_only=True, allow_null=True, help_text="User id; null: not known."
+    )
 
     class Meta:
         model = Media
@@ -98,7 +100,7 @@ class MediaViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, DestroyMi
     def perform_destroy(self, media: Media) -> None:
         removing.delete_media(**self.on_behalf(), media_id=media.id)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses={(200, "*/*"): OpenApiTypes.BINARY})
     @action(detail=True, renderer_classes=[OrjsonRenderer, AnyFileRenderer], filter_backends=[], pagination_class=None)
     def content(self, request: Request, *args: Any, **kwargs: Any) -> FileResponse:
         """Answer the file itself, to be saved."""

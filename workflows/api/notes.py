@@ -17,7 +17,9 @@ class NoteSerializer(StrictModelSerializer):
     """A remark about a contact."""
 
     contact_id = serializers.UUIDField(read_only=True)
-    author_id = serializers.UUIDField(read_only=True, help_text="User id of who wrote it; null: the system.")
+    author_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="User id of who wrote it; null: the system."
+    )
 
     class Meta:
         model = Note

@@ -19,7 +19,9 @@ class TaskSerializer(StrictModelSerializer):
     """Something that a member has to do about a contact."""
 
     contact_id = serializers.UUIDField(read_only=True)
-    assignee_id = serializers.UUIDField(read_only=True, help_text="User id of who has to do it; null: nobody yet.")
+    assignee_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="User id of who has to do it; null: nobody yet."
+    )
 
     class Meta:
         model = Task

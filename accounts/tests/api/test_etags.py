@@ -76,6 +76,13 @@ class TestIfMatch:
         team.refresh_from_db()
         assert team.name == "Sales"
 
+    def test_is_looked_at_when_nothing_else_is_wrong(self, admin_api: APIClient, path: str, team: Team) -> None:
+        refused = admin_api.patch(path, {"name": 7}, headers={"if-match": '"stale"'})
+        assert code_of(refused) == (400, "invalid")
+        assert refused.json()["errors"][0]["attr"] == "name"
+        team.refresh_from_db()
+        assert team.name == "Sales"
+
     def test_guards_deletion(self, admin_api: APIClient, path: str, team: Team) -> None:
         seen = admin_api.get(path)["ETag"]
         admin_api.patch(path, {"name": "Support"})

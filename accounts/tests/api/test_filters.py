@@ -26,6 +26,7 @@ class TestFilters:
             ("role=king", "role", "role: Select a valid choice. king is not one of the available choices."),
             ("is_active=yes", "is_active", "is_active: Must be true or false."),
             ("is_active=%00", "is_active", "is_active must not contain the NUL character."),
+            ("role=", "role", "role must not be empty; leave it out to filter by something else."),
             ("ordering=password", "ordering", "ordering by password is not offered; use created_at, role, with - in"),
             ("search=" + "x+" * 9, "search", "search must have at most 8 words."),
             ("search=" + "x" * 201, "search", "search must have at most 200 characters."),
@@ -47,6 +48,18 @@ class TestFilters:
     def test_refuse_more_parameters_than_anybody_needs(self, api: APIClient) -> None:
         (error,) = errors(api.get("/api/v1/teams?" + "&".join(f"a{number}=1" for number in range(2000))))
         assert error["code"] == "invalid"
+
+
+class TestMoments:
+    @pytest.mark.parametrize("offset", ["-22:38", "+23:59", "-15:59", "+00:00"])
+    def test_may_have_any_offset(self, offset: str, api: APIClient, account: Account) -> None:
+        body = api.get("/api/v1/contacts", {"from": f"2020-01-01T00:00:00{offset}"}).json()
+        assert body["items"] == []
+
+    def test_must_be_within_the_calendar(self, api: APIClient) -> None:
+        for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+            (error,) = errors(api.get("/api/v1/contacts", {"to": moment}))
+            assert error["detail"] == "to: Must lie between the years 1 and 9999 in UTC."
 
 
 class TestSearch:

@@ -1,4 +1,5 @@
 import io
+import itertools
 from typing import Any
 
 import pytest
@@ -41,6 +42,14 @@ class TestAccountViewSet:
         identifier = TeamFactory(account=account).id
         for text, status in ((str(identifier), 200 if form == "%s" else 404), (identifier.hex, 404)):
             assert api.get("/api/v1/teams/" + form % text).status_code == status
+
+    @pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "QUERY", "PUT"])
+    def test_refuses_other_methods_whatever_the_body(self, method: str, api: APIClient, viewer_api: APIClient) -> None:
+        for client, path in itertools.product((api, viewer_api), ("/api/v1/media", "/api/v1/teams")):
+            response = client.generic(method, path, b"\xff", content_type="text/plain")
+            assert response.status_code == 405
+            assert response.json()["errors"][0]["code"] == "method_not_allowed"
+            assert "GET" in response["Allow"]
 
     def test_refuses_an_unreadable_body_even_where_none_is_needed(self, admin_api: APIClient, account: Account) -> None:
         team = TeamFactory(account=account)

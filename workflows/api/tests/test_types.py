@@ -40,7 +40,7 @@ class TestActionTypes:
 
     def test_can_be_narrowed_to_a_category(self, viewer_api):
         body = viewer_api.get(ACTION_TYPES, {"category": "timing"}).json()
-        assert [item["slug"] for item in body["items"]] == ["wait_time"]
+        assert [item["slug"] for item in body["items"]] == [kind.slug for kind in registry if kind.category == "timing"]
 
     def test_come_in_pages(self, viewer_api):
         body = viewer_api.get(ACTION_TYPES, {"limit": 2, "offset": 1}).json()
@@ -80,10 +80,37 @@ class TestTriggerTypes:
 
 
 class TestOpenAPI:
-    def test_shows_an_actions_config_as_one_of_the_types_own(self, client):
+    @pytest.fixture
+    def components(self, client):
         response = client.get("/api/v1/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
-        components = json.loads(response.content)["components"]["schemas"]
-        references = components["NewActionRequest"]["properties"]["action_config"]["oneOf"]
-        assert {"$ref": "#/components/schemas/WaitTimeConfig"} in references
-        assert len(references) == len(registry)
+        return json.loads(response.content)["components"]["schemas"]
+
+    @pytest.mark.parametrize("name", ["Action", "NewActionRequest"])
+    def test_shows_an_actions_config_as_the_one_of_its_type(self, components, name):
+        assert components[name]["oneOf"][[kind.slug for kind in registry].index("wait_time")] == {
+            "title": "Wait",
+            "properties": {
+                "action_type": {"type": "string", "allOf": [{"enum": ["wait_time"]}]},
+                "action_config": {"$ref": "#/components/schemas/WaitTimeConfig"},
+            },
+        }
+        assert len(components[name]["oneOf"]) == len(registry)
+        assert components["ActionTypeEnum"]["enum"] == [kind.slug for kind in registry]
+
+    def test_shows_configs_with_their_examples(self, components):
         assert components["AddTagConfig"]["required"] == ["tag_name"]
+        for kind in registry:
+            assert components[f"{type(kind).__name__}Config"]["example"] == kind.example
+
+    def test_shows_a_triggers_settings_as_those_of_its_type(self, components):
+        for name in ("Trigger", "NewTriggerRequest"):
+            references = [variant["properties"]["settings"]["$ref"] for variant in components[name]["oneOf"]]
+            assert "#/components/schemas/ManualSettings" in references
+
+    def test_says_that_bodies_take_no_other_keys(self, components):
+        assert components["NewActionRequest"]["additionalProperties"] is False
+        assert components["TagInputRequest"]["additionalProperties"] is False
+        assert "additionalProperties" not in components["Tag"]
+
+    def test_says_that_lists_may_not_be_empty(self, components):
+        assert components["ActionReorderRequest"]["properties"]["action_positions"]["minProperties"] == 1
