@@ -7,6 +7,7 @@ from rest_framework import serializers
 from workflows.admin.config_forms import groups, rows
 from workflows.admin.config_forms.choices import BooleanPart, CheckboxesPart, ChoicePart
 from workflows.admin.config_forms.parts import AnyField, Part, Slot
+from workflows.admin.config_forms.picking import RecipientPart
 from workflows.admin.config_forms.references import ReferencePart
 from workflows.admin.config_forms.texts import ColorPart, DatePart, NumberPart, SecretPart, TextPart, TimePart
 from workflows.admin.config_forms.values import JsonPart, ValuePart
@@ -51,6 +52,8 @@ def part_of(field: AnyField, slot: Slot, *, is_unit: bool = False) -> Part:  # n
 
 def hinted_part(field: AnyField, slot: Slot) -> Part:
     """Return the part for a text."""
+    if slot.hint.suggest == "recipients":
+        return RecipientPart(field, slot)
     match slot.hint.widget:
         case "password":
             return SecretPart(field, slot)

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from workflows.admin.config_forms import picking
+from workflows.admin.config_forms.picking import PickGroup
 from workflows.admin.config_forms.references import Found, names_of, search
 from workflows.admin.config_forms.suggestions import suggested
 
@@ -36,6 +38,7 @@ class Page:
         self._found: dict[str, Found] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._lists: dict[str, str] = {}
+        self._recipients: list[PickGroup] | None = None
 
     def offered(self, kind: str) -> Found:
         """Return the first objects of a kind."""
@@ -56,6 +59,12 @@ class Page:
     def name_of(self, kind: str, object_id: str) -> str | None:
         """Return the name of an object that `look_up_names` found."""
         return self._names.get((kind, object_id))
+
+    def recipients(self) -> list[PickGroup]:
+        """Return whom the account's workflows can tell something."""
+        if self._recipients is None:
+            self._recipients = picking.recipients(self.account_id)
+        return self._recipients
 
     def offer(self, suggestions: str) -> str:
         """Return the id of the list of suggestions, which the form then contains."""

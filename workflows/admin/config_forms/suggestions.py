@@ -7,8 +7,6 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from accounts.models import Role
-from workflows.admin.config_forms.references import search
 from workflows.admin.config_forms.wording import label_of
 from workflows.configs.hints import Hint, Suggestions
 from workflows.configs.names import ContactFieldNameField, CustomFieldsField, TagNameField, TagNameTemplateField
@@ -34,7 +32,7 @@ def suggestions_of(field: AnyField, hint: Hint) -> Suggestions | None:
 
 
 def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[tuple[str, str]]:  # noqa: PLR0911 - a table
-    """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; a query or two."""
+    """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; at most one query."""
     match name:
         case "contact_fields":
             columns = [(column, label_of(column)) for column in COLUMNS]
@@ -50,17 +48,9 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[
             return [(key, "") for key in step_keys]
         case "timezones":
             return [(zone, "") for zone in sorted(zoneinfo.available_timezones())]
-        case "recipients":
-            return recipients(account_id)
         case "headers":
             return [(header, "") for header in HEADERS]
     raise ValueError(f"nothing is suggested as {name!r}")
-
-
-def recipients(account_id: UUID) -> list[tuple[str, str]]:
-    """Return who can be told something: members and teams by their ids, and roles."""
-    named = [item for kind in ("user", "team") for item in search(account_id=account_id, kind=kind).items]
-    return named + [(role.value, str(role.label)) for role in Role]
 
 
 def custom_fields(account_id: UUID) -> list[tuple[str, str]]:

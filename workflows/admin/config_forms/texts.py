@@ -31,7 +31,7 @@ class TextPart(Part):
         self.takes_merge_fields = isinstance(field, TemplateField)
         self.takes_unsubscribe_url = isinstance(field, MailBodyField)
         suggestions = suggestions_of(field, self.hint)
-        self.suggestions_id = self.page.offer(suggestions) if suggestions else ""
+        self.suggestions_id = self.page.offer(suggestions) if suggestions and suggestions != "recipients" else ""
 
     def show(self, value: Any) -> None:
         self.text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
