@@ -1,5 +1,6 @@
 """`GET /<things>/{id}/usages`: the workflows that refer to an object."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -51,8 +52,7 @@ class UsagesMixin:
 
         While there is one, deleting it answers 409 `in_use`.
         """
-        self.search_fields = self.ordering_fields = ()  # those of the list
-        check_parameters(request, self)
+        check_parameters(request, SimpleNamespace(paginator=self.paginator))
         account_id = self.caller.account_id
         rows = usages_of(account_id=account_id, target=self.usage_target(self.get_object()))
         page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))

@@ -62,8 +62,8 @@ def change_tag(
 def delete_tag(*, account_id: UUID, actor: Actor, tag_id: UUID, now: datetime) -> None:
     """Delete a tag, taking it off every contact first (`tag_removed` is recorded for each).
 
-    InUse when workflows name it. Contacts are locked before the tag, as everywhere; if somebody put it on a contact in between, that round is
-    repeated.
+    InUse when workflows name it. Contacts are locked before the tag, as everywhere; if somebody put it on a contact in
+    between, that round is repeated.
     """
     tag = Tag.objects.for_account(account_id).filter(id=tag_id).first()
     if tag is None:
