@@ -32,7 +32,9 @@ from workflows.api.media import MediaViewSet
 from workflows.api.messages import MessageViewSet
 from workflows.api.notes import ContactNoteViewSet
 from workflows.api.notifications import NotificationViewSet
+from workflows.api.opportunities import OpportunityViewSet
 from workflows.api.people import MemberViewSet, TeamViewSet
+from workflows.api.pipelines import PipelineViewSet, StageViewSet
 from workflows.api.secrets import SecretViewSet
 from workflows.api.tags import ContactTagViewSet, TagViewSet
 from workflows.api.tasks import ContactTaskViewSet, TaskViewSet
@@ -83,6 +85,10 @@ contact_parts.register("tasks", ContactTaskViewSet, basename="contact-task")
 contact_parts.register("consents", ContactConsentViewSet, basename="contact-consent")
 contact_parts.register("executions", ContactExecutionViewSet, basename="contact-execution")
 contact_parts.register("timeline", TimelineViewSet, basename="contact-timeline")
+router.register("pipelines", PipelineViewSet, basename="pipeline")
+pipeline_parts = below("pipelines", "pipeline")
+pipeline_parts.register("stages", StageViewSet, basename="stage")
+router.register("opportunities", OpportunityViewSet, basename="opportunity")
 router.register("tags", TagViewSet, basename="tag")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("imports", ImportViewSet, basename="import")

@@ -16,8 +16,8 @@ from accounts.models import Membership, Role
 from accounts.problems import Missing
 from accounts.services import members, teams
 from workflows.authoring.usages import forget_left_versions, in_use_named
-from workflows.crm.models import CustomField, Tag
-from workflows.crm.services import custom_fields, tag_list
+from workflows.crm.models import CustomField, Stage, Tag
+from workflows.crm.services import custom_fields, pipelines, tag_list
 from workflows.crm.services.usages import Target, require_unused
 from workflows.messaging import secrets
 from workflows.messaging.services import connections, media, templates
@@ -99,14 +99,31 @@ def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: 
         custom_fields.delete_custom_field(account_id=account_id, actor=actor, field_id=field_id, now=now)
 
 
+@transaction.atomic
+def delete_pipeline(*, account_id: UUID, actor: Actor, pipeline_id: UUID) -> None:
+    """Delete a pipeline; Conflict (`in_use`) while a workflow names it or a stage of it, or opportunities are in it."""
+    stage_ids = Stage.objects.for_account(account_id).filter(pipeline_id=pipeline_id).values_list("id", flat=True)
+    with unused(account_id, Target("pipeline", pipeline_id), *(Target("stage", stage_id) for stage_id in stage_ids)):
+        pipelines.delete_pipeline(account_id=account_id, actor=actor, pipeline_id=pipeline_id)
+
+
+@transaction.atomic
+def delete_stage(*, account_id: UUID, actor: Actor, pipeline_id: UUID, stage_id: UUID) -> None:
+    """Delete a stage; Conflict (`in_use`) while a workflow names it, or opportunities are there."""
+    with unused(account_id, Target("stage", stage_id)):
+        pipelines.delete_stage(account_id=account_id, actor=actor, pipeline_id=pipeline_id, stage_id=stage_id)
+
+
 @contextmanager
-def unused(account_id: UUID, target: Target) -> Iterator[None]:
+def unused(account_id: UUID, *targets: Target) -> Iterator[None]:
     """Refuse what is in use, at once and again when it is done: then its row is locked, and who names it has to wait.
 
     Versions that nobody is inside of any more are left out; refusals name the workflows.
     """
-    forget_left_versions(account_id=account_id, target=target)
+    forget_left_versions(account_id=account_id, targets=targets)
     with in_use_named(account_id=account_id):
-        require_unused(account_id=account_id, target=target)
+        for target in targets:
+            require_unused(account_id=account_id, target=target)
         yield
-        require_unused(account_id=account_id, target=target)
+        for target in targets:
+            require_unused(account_id=account_id, target=target)

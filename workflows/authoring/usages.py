@@ -95,9 +95,9 @@ def hold(part: Action | Trigger) -> None:
         hold_definitions(account_id=part.account_id, keys=keys)
 
 
-def forget_left_versions(*, account_id: UUID, target: Target) -> None:
+def forget_left_versions(*, account_id: UUID, targets: Collection[Target]) -> None:
     """Forget what versions refer to that nobody is inside of and nobody can enter."""
-    rows = usages.usages_of(account_id=account_id, targets=[target]).filter(version__isnull=False)
+    rows = usages.usages_of(account_id=account_id, targets=targets).filter(version__isnull=False)
     active = Workflow.objects.filter(
         id=OuterRef("workflow_id"), status=WorkflowStatus.ACTIVE, version=OuterRef("version"), deleted_at=None
     )

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from accounts.models import Membership, Team
 from workflows.configs.base import StrictConfig
-from workflows.crm.models import Campaign, Course, CustomField, Tag
+from workflows.crm.models import Campaign, Course, CustomField, Pipeline, Stage, Tag
 from workflows.messaging.models import Connection, EmailTemplate, Media, Secret
 
 Rows = QuerySet[Any]
@@ -46,6 +47,13 @@ KINDS: dict[str, Kind] = {
     "connection": Kind(Connection.objects.for_account),
     "campaign": Kind(Campaign.objects.for_account),
     "course": Kind(Course.objects.for_account),
+    "pipeline": Kind(Pipeline.objects.for_account),
+    "stage": Kind(
+        lambda account_id: Stage.objects.for_account(account_id).annotate(
+            label=Concat("pipeline__name", Value(" · "), "name")
+        ),
+        names=("label",),
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from workflows.configs.amounts import LARGEST, AmountField
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import MappingField, TemplateField, TemplateJsonField, TemplateValueField, TextField
 from workflows.configs.references import ReferenceField
@@ -43,6 +44,9 @@ def field_schema(field: AnyField) -> Schema:  # noqa: PLR0911 - a table
     match field:
         case StrictConfig():
             return object_schema(field)
+        case AmountField():
+            text = {"type": "string", "format": "liquid"}
+            return {"oneOf": [{"type": "number", "minimum": 0, "maximum": float(LARGEST)}, text]}
         case TemplateField():
             return {"type": "string", "format": "liquid", "x-rendered-max-length": field.rendered_limit}
         case TemplateJsonField():

@@ -2,6 +2,19 @@
 
 from collections.abc import Mapping
 
+DEAL_FACTS = (
+    "opportunity_id",
+    "name",
+    "pipeline_id",
+    "pipeline_name",
+    "stage_id",
+    "stage_name",
+    "previous_stage_id",
+    "previous_stage_name",
+    "status",
+    "value",
+    "currency",
+)
 CONTACT_FACTS = ("first_name", "last_name", "email", "phone", "source")
 
 EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -19,6 +32,10 @@ EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "campaign_left": ("campaign_id", "campaign_name", "reason", "note"),
     "access_granted": ("course_id", "course_name", "access_id", "level", "expires_at", "extended"),
     "access_revoked": ("course_id", "course_name", "access_id", "reason", "note"),
+    "deal_created": DEAL_FACTS,
+    "stage_changed": DEAL_FACTS,
+    "deal_won": DEAL_FACTS,
+    "deal_lost": DEAL_FACTS,
     "email_opened": ("message_id", "subject"),
     "email_clicked": ("message_id", "subject", "url"),
     "unsubscribed": ("channel",),

@@ -4,16 +4,32 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from accounts.models import Account
+from accounts.models import Account, TeamMember
 from accounts.tests.factories import MembershipFactory, TeamFactory, UserFactory
 from workflows.actions.base import ActionType
-from workflows.crm.tests.factories import CampaignFactory, CourseFactory, CustomFieldFactory, TagFactory
+from workflows.crm.models import Pipeline
+from workflows.crm.tests.factories import (
+    CampaignFactory,
+    CourseFactory,
+    CustomFieldFactory,
+    PipelineFactory,
+    StageFactory,
+    TagFactory,
+)
 from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory, SecretFactory
 from workflows.tests.factories import ActiveWorkflowFactory
 
+
+def team(account: Account, team_id: UUID) -> None:
+    """Make a team with a member."""
+    TeamMember.objects.create(
+        account=account, team=TeamFactory(account=account, id=team_id), membership=MembershipFactory(account=account)
+    )
+
+
 MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
     "user": lambda account, user_id: MembershipFactory(account=account, user=UserFactory(id=user_id)),
-    "team": lambda account, team_id: TeamFactory(account=account, id=team_id),
+    "team": team,
     "tag": lambda account, tag_id: TagFactory(account=account, id=tag_id),
     "custom_field": lambda account, field_id: CustomFieldFactory(account=account, id=field_id),
     "template": lambda account, template_id: EmailTemplateFactory(account=account, id=template_id),
@@ -24,6 +40,8 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
         account=account, id=campaign_id, workflow_id=ActiveWorkflowFactory(account=account).id
     ),
     "course": lambda account, course_id: CourseFactory(account=account, id=course_id),
+    "pipeline": lambda account, pipeline_id: PipelineFactory(account=account, id=pipeline_id),
+    "stage": lambda account, stage_id: StageFactory(pipeline=Pipeline.objects.latest("created_at"), id=stage_id),
     "workflow": lambda account, workflow_id: ActiveWorkflowFactory(account=account, id=workflow_id),
 }
 

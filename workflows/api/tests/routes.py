@@ -12,6 +12,7 @@ from rest_framework import serializers
 from accounts.models import Account, Membership, Role
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
 from workflows.api.urls import urlpatterns
+from workflows.crm.models import Stage
 from workflows.crm.tests.factories import (
     ContactFactory,
     ContactTagFactory,
@@ -19,6 +20,9 @@ from workflows.crm.tests.factories import (
     ImportFactory,
     NoteFactory,
     NotificationFactory,
+    OpportunityFactory,
+    PipelineFactory,
+    StageFactory,
     TagFactory,
     TaskFactory,
 )
@@ -58,6 +62,11 @@ def contact_part(name: str, factory: Callable[..., Any]) -> Callable[[Account], 
         return {"contact_id": part.contact_id, name: part.id}
 
     return make
+
+
+def stage(account: Account) -> Ids:
+    made = StageFactory(pipeline=PipelineFactory(account=account))
+    return {"pipeline_id": made.pipeline_id, "stage_id": made.id}
 
 
 def contact_tag(account: Account) -> Ids:
@@ -113,6 +122,10 @@ SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "members/{id}": lambda account: {"id": MembershipFactory(account=account).id},
     "messages/{id}": lambda account: {"id": MessageFactory(account=account).id},
     "notifications/{id}": notification,
+    "opportunities/{id}": lambda account: {"id": OpportunityFactory(contact=ContactFactory(account=account)).id},
+    "pipelines/{id}": lambda account: {"id": PipelineFactory(account=account).id},
+    "pipelines/{pipeline_id}": lambda account: {"pipeline_id": PipelineFactory(account=account).id},
+    "pipelines/{pipeline_id}/stages/{stage_id}": stage,
     "secrets/{id}": lambda account: {"id": SecretFactory(account=account).id},
     "tags/{id}": lambda account: {"id": TagFactory(account=account).id},
     "tasks/{id}": lambda account: {"id": TaskFactory(contact=ContactFactory(account=account)).id},
@@ -134,6 +147,9 @@ REFERENCES: Mapping[str, Callable[[Account], Any]] = {
     "member_ids": lambda account: MembershipFactory(account=account).id,
     "owner": lambda account: MembershipFactory(account=account).user_id,
     "owner_id": lambda account: MembershipFactory(account=account).user_id,
+    "pipeline_id": lambda account: PipelineFactory(account=account).id,
+    "stage_id": lambda account: stage(account)["stage_id"],
+    "stage_positions": lambda account: stage(account)["stage_id"],
     "previous_action_id": lambda account: action(account)["id"],
 }
 """How to make what a field of a body refers to, by the name of the field."""
@@ -176,6 +192,16 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
         "action_id": str(WorkflowExecution.objects.get(id=ids["id"]).current_action_id)
     },
     ("post", "members"): lambda account, ids: {"email": "ada@example.com", "role": "viewer"},
+    ("post", "opportunities"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id),
+        "pipeline_id": str(PipelineFactory(account=account).id),
+        "name": "Order",
+    },
+    ("post", "pipelines"): lambda account, ids: {"name": "Sales"},
+    ("post", "pipelines/{pipeline_id}/stages"): lambda account, ids: {"name": "Offer"},
+    ("post", "pipelines/{pipeline_id}/stages/reorder"): lambda account, ids: {
+        "stage_positions": {str(Stage.objects.filter(pipeline_id=ids["pipeline_id"]).latest("position").id): 0}
+    },
     ("post", "secrets"): lambda account, ids: {"name": "Token", "value": "s3cret"},
     ("put", "secrets/{id}"): lambda account, ids: {"value": "s3cret"},
     ("patch", "secrets/{id}"): lambda account, ids: {"value": "s3cret"},
@@ -243,7 +269,10 @@ def is_reference(name: str, field: serializers.Field) -> bool:
         return False
     if isinstance(field, serializers.ListField):
         return is_reference(name, field.child)
-    return isinstance(field, serializers.UUIDField | serializers.RelatedField) or name == "action_positions"
+    return isinstance(field, serializers.UUIDField | serializers.RelatedField) or name in (
+        "action_positions",
+        "stage_positions",
+    )
 
 
 def fields_of(route: Route, method: str) -> Mapping[str, serializers.Field]:

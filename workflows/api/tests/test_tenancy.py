@@ -109,7 +109,11 @@ class TestForeignReferences:
         before = rows_of(account), rows_of(other_account)
         answers = []
         for identifier in (uuid.uuid4(), foreign):
-            value = {"member_ids": [identifier], "action_positions": {str(identifier): 0}}.get(name, identifier)
+            value = {
+                "member_ids": [identifier],
+                "action_positions": {str(identifier): 0},
+                "stage_positions": {str(identifier): 0},
+            }.get(name, identifier)
             response = getattr(owner, method)(url, {**accepted, name: value}, format="json")
             answers.append((response.status_code, response.content.decode().replace(str(identifier), "…")))
         assert answers[0] == answers[1]

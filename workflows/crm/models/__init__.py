@@ -8,6 +8,9 @@ from workflows.crm.models.event import Event
 from workflows.crm.models.imports import Import, ImportHandling, ImportProblem, ImportStatus
 from workflows.crm.models.note import Note, NoteType
 from workflows.crm.models.notification import Notification
+from workflows.crm.models.opportunity import Opportunity, OpportunityStatus, StageEntry
+from workflows.crm.models.pipeline import Pipeline, Stage, StageKind
+from workflows.crm.models.rotation import TeamRotation
 from workflows.crm.models.tag import Tag
 from workflows.crm.models.task import Task, TaskPriority, TaskStatus
 from workflows.crm.models.usage import Usage
@@ -41,9 +44,16 @@ __all__ = [
     "Note",
     "NoteType",
     "Notification",
+    "Opportunity",
+    "OpportunityStatus",
+    "Pipeline",
+    "Stage",
+    "StageEntry",
+    "StageKind",
     "Tag",
     "Task",
     "TaskPriority",
     "TaskStatus",
+    "TeamRotation",
     "Usage",
 ]

@@ -1,6 +1,7 @@
 """Contacts and their records from few words."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import factory
@@ -31,6 +32,10 @@ from workflows.crm.models import (
     Lesson,
     Note,
     Notification,
+    Opportunity,
+    Pipeline,
+    Stage,
+    StageKind,
     Tag,
     Task,
 )
@@ -106,6 +111,53 @@ class NotificationFactory(DjangoModelFactory[Notification]):
 
     class Meta:
         model = Notification
+
+
+class PipelineFactory(DjangoModelFactory[Pipeline]):
+    """A pipeline with the stages New, Proposal, Won and Lost; `stages=["New", "Done"]` makes others."""
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda number: f"Pipeline {number}")
+
+    class Meta:
+        model = Pipeline
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def stages(pipeline: Pipeline, create: bool, extracted: list[str] | None, **_: Any) -> None:  # noqa: N805
+        names = ["New", "Proposal", "Won", "Lost"] if extracted is None else extracted
+        for name in names:
+            kind = name.lower() if name in ("Won", "Lost") else StageKind.OPEN
+            StageFactory(pipeline=pipeline, name=name, kind=kind)
+
+
+class StageFactory(DjangoModelFactory[Stage]):
+    """The last stage of its pipeline."""
+
+    pipeline = factory.SubFactory(PipelineFactory)
+    account = factory.SelfAttribute("pipeline.account")
+    name = factory.Sequence(lambda number: f"Stage {number}")
+    position = factory.LazyAttribute(lambda stage: stage.pipeline.stages.count())
+
+    class Meta:
+        model = Stage
+
+
+class OpportunityFactory(DjangoModelFactory[Opportunity]):
+    """An opportunity at the first stage of its pipeline."""
+
+    contact = factory.SubFactory(ContactFactory)
+    account = factory.SelfAttribute("contact.account")
+    pipeline = factory.SubFactory(PipelineFactory, account=factory.SelfAttribute("..contact.account"))
+    stage = factory.LazyAttribute(lambda opportunity: opportunity.pipeline.stages.first())
+    name = factory.Sequence(lambda number: f"Order {number}")
+    value = Decimal(100)
+    currency = "USD"
+    status = factory.LazyAttribute(lambda opportunity: opportunity.stage.kind)
+    stage_entered_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = Opportunity
 
 
 class TaskFactory(DjangoModelFactory[Task]):

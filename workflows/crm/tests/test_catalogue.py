@@ -18,9 +18,18 @@ from workflows.crm.services.contacts import (
 )
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.notes import NoteDraft, add_notes
+from workflows.crm.services.opportunities import (
+    Move,
+    OpportunityDraft,
+    Selector,
+    create_opportunities,
+    hold_stages,
+    move_opportunities,
+    opportunities_of,
+)
 from workflows.crm.services.tags import TagChange, add_tags, remove_tags
 from workflows.crm.services.tasks import TaskDraft, complete_task, create_tasks
-from workflows.crm.tests.factories import CustomFieldFactory
+from workflows.crm.tests.factories import CustomFieldFactory, PipelineFactory
 from workflows.crm.tests.world import NOW
 
 RECORDED_ELSEWHERE = {"email_opened", "email_clicked"}  # by messaging, see its test_engagement
@@ -44,6 +53,17 @@ class TestEventTypes:
         (task_id,) = create_tasks(account_id=account.id, drafts=[TaskDraft(contact, "Call")], now=NOW)
         complete_task(account_id=account.id, task_id=task_id, now=NOW)  # type: ignore[arg-type]
         set_consents(account_id=account.id, changes=[ConsentChange(contact.id, "sms", "opt_out", NOW)], now=NOW)
+        pipeline = PipelineFactory(account=account)
+        stages = hold_stages(account_id=account.id, pipeline_ids=[pipeline.id])
+        new, _, won, lost = stages.values()
+        draft = OpportunityDraft(contact, pipeline.id, "Order", "USD")
+        create_opportunities(account_id=account.id, actor=SYSTEM, drafts=[draft], now=NOW)
+        deals = opportunities_of(
+            account_id=account.id, contact_ids=[contact.id], pipeline_id=pipeline.id, selector=Selector.LATEST
+        )
+        for came_from, stage in ((new, won), (won, lost)):
+            move = Move(deals[contact.id], came_from, stage)
+            move_opportunities(account_id=account.id, actor=SYSTEM, moves=[move], now=NOW)
         delete_contacts(account_id=account.id, actor=SYSTEM, contact_ids=[contact.id], now=NOW)
         recorded = {event.event_type: set(event.data) for event in Event.objects.all()}
         assert recorded == {
