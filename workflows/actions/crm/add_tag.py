@@ -9,6 +9,7 @@ from workflows.actions.outcomes import Done, Outcome
 from workflows.actions.registry import registry
 from workflows.actions.set_based import SetBasedAction, rendered
 from workflows.configs.fields import TextField
+from workflows.configs.hints import Hint
 from workflows.configs.names import TagNameTemplateField
 from workflows.crm.services.tags import MAXIMUM_NAME_LENGTH, TagChange, add_tags
 
@@ -29,6 +30,8 @@ class AddTag(SetBasedAction[TagChange]):
     events = ("tag_added",)
 
     class Config(ActionConfig):
+        hints = {"tag_color": Hint(widget="color", placeholder="#2F80ED")}
+
         tag_name = TagNameTemplateField(
             max_length=MAXIMUM_NAME_LENGTH, help_text="Name of the tag, 1–50 characters when rendered."
         )

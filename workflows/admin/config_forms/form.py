@@ -39,7 +39,8 @@ class ConfigForm:
 
     `kind` is an action type, a trigger type, or a config class. `config` is what is stored, also when there is `data`:
     the stored config says which secrets exist and which defaults were meant. `data` is the POST. `prefix` begins every
-    name in the page. `earlier_steps` and `event_types` (of the workflow's triggers) are offered to templates.
+    name in the page. `earlier_steps` and `event_types` (of the workflow's triggers) are offered to templates,
+    `step_keys` (key and name of each step of the workflow) where a step names another.
     """
 
     media = Media(css={"all": ["workflows/config_forms.css"]}, js=["workflows/config_forms.js"])
@@ -54,6 +55,7 @@ class ConfigForm:
         prefix: str = "config",
         earlier_steps: Sequence[EarlierStep] = (),
         event_types: Sequence[str] = (),
+        step_keys: Sequence[tuple[str, str]] = (),
         is_readonly: bool = False,
     ) -> None:
         config_class, self._clean = config_and_cleaning(kind)
@@ -62,7 +64,9 @@ class ConfigForm:
         self.event_types = event_types
         self.is_readonly = is_readonly
         write_only = kind.secret_fields if isinstance(kind, ActionType) else ()
-        self.page = Page(account_id, prefix=prefix, write_only=write_only, earlier_steps=earlier_steps)
+        self.page = Page(
+            account_id, prefix=prefix, write_only=write_only, earlier_steps=earlier_steps, step_keys=step_keys
+        )
         self.root = GroupPart(config_class(), Slot(self.page, prefix, ""))
         self.root.load(empty if config is None else config)
         self.is_bound = data is not None

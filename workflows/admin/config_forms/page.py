@@ -30,11 +30,13 @@ class Page:
         prefix: str,
         write_only: Collection[str] = (),
         earlier_steps: Sequence[EarlierStep] = (),
+        step_keys: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.account_id = account_id
         self.prefix = prefix
         self.write_only = write_only
         self.earlier_steps = earlier_steps
+        self.step_keys = step_keys or [(step.key, step.label) for step in earlier_steps]
         self._found: dict[str, Found] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._lists: dict[str, str] = {}
@@ -73,7 +75,7 @@ class Page:
     def suggestion_lists(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return (id, (value, label)…) of each list that a part asked for."""
         return [
-            (list_id, suggested(name, account_id=self.account_id, step_keys=[step.key for step in self.earlier_steps]))
+            (list_id, suggested(name, account_id=self.account_id, step_keys=self.step_keys))
             for name, list_id in self._lists.items()
         ]
 

@@ -31,7 +31,7 @@ def suggestions_of(field: AnyField, hint: Hint) -> Suggestions | None:
     return hint.suggest or next((name for kind, name in BY_FIELD.items() if isinstance(field, kind)), None)
 
 
-def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[tuple[str, str]]:  # noqa: PLR0911 - a table
+def suggested(name: str, *, account_id: UUID, step_keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:  # noqa: PLR0911 - a table
     """Return (value, label) of what is offered under a name of `configs.hints.Suggestions`; at most one query."""
     match name:
         case "contact_fields":
@@ -45,7 +45,7 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[str]) -> list[
         case "event_types":
             return [(event_type, "") for event_type in EVENT_TYPES]
         case "step_keys":
-            return [(key, "") for key in step_keys]
+            return list(step_keys)
         case "timezones":
             return [(zone, "") for zone in sorted(zoneinfo.available_timezones())]
         case "headers":

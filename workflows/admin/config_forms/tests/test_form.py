@@ -241,6 +241,10 @@ class TestWhatIsShown:
             assert f'data-cf-insert="{path}"' in html
         assert "data-cf-menu-mail" in html
 
+    def test_offers_the_steps_that_a_step_can_name(self, account: Account) -> None:
+        form = ConfigForm(registry.get("go_to"), account_id=account.id, step_keys=[("later_on", "Later on")])
+        assert '<option value="later_on">Later on</option>' in form.render()
+
     def test_offers_nothing_of_another_account(self, account: Account, other_account: Account) -> None:
         CustomFieldFactory(account=other_account, key="their_secret", label="Theirs")
         for kind in registry:
