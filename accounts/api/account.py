@@ -22,6 +22,8 @@ class AccountSerializer(StrictModelSerializer):
 class AccountChange(StrictSerializer):
     """What can be changed of the account."""
 
+    example = {"name": "Acme", "timezone": "Europe/Berlin", "currency": "EUR"}
+
     name = serializers.CharField(max_length=accounts.LONGEST_NAME, required=False, help_text="1–120 characters.")
     timezone = serializers.CharField(max_length=64, required=False, help_text="IANA zone, e.g. `Europe/Berlin`.")
     currency = serializers.CharField(max_length=3, required=False, help_text="ISO 4217 code, e.g. `EUR`.")

@@ -46,6 +46,8 @@ class NewApiKeySerializer(ApiKeySerializer):
 class ApiKeyInput(StrictSerializer):
     """A key to make."""
 
+    example = {"name": "Till", "role": "editor"}
+
     name = serializers.CharField(
         max_length=80, required=False, allow_blank=True, help_text="What the key is for, ≤ 80 characters."
     )

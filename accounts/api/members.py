@@ -27,6 +27,8 @@ class MemberSerializer(StrictModelSerializer):
 class MemberInput(StrictSerializer):
     """A member to add."""
 
+    example = {"email": "ada@example.com", "role": "editor"}
+
     email = serializers.EmailField(max_length=254, help_text="Address of a user; created when not known yet.")
     role = serializers.ChoiceField(choices=Role.choices, help_text="What they may do; at most your own role.")
     name = serializers.CharField(
@@ -36,6 +38,8 @@ class MemberInput(StrictSerializer):
 
 class MemberChange(StrictSerializer):
     """What can be changed of a member."""
+
+    example = {"role": "viewer"}
 
     role = serializers.ChoiceField(
         choices=Role.choices, required=False, help_text="What they may do; at most your own role."

@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema
 from rest_framework import serializers
 
+from accounts.api.serializers import Strictness
 from accounts.api.views import AccountViewSet
 
 
@@ -107,7 +108,12 @@ class StrictnessExtension(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's documentation has it
-        return schema | ({"additionalProperties": False} if direction == "request" else {})
+        return closed(schema, self.target) if direction == "request" else schema
+
+
+def closed(schema: dict[str, Any], serializer: Strictness) -> dict[str, Any]:
+    """Return the schema of a body that takes no other keys, with the serializer's example."""
+    return schema | {"additionalProperties": False} | ({"example": serializer.example} if serializer.example else {})
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -30,7 +30,12 @@ JSON_TYPES = {
 
 
 class Strictness:
-    """Refuses unknown keys and values of another JSON type than the field's."""
+    """Refuses unknown keys and values of another JSON type than the field's.
+
+    That of a body says in `example` what is accepted as it is, once its ids name rows of the account; OpenAPI shows it.
+    """
+
+    example: ClassVar[Mapping[str, Any] | None] = None
 
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}

@@ -30,6 +30,8 @@ class TeamSerializer(StrictModelSerializer):
 class TeamInput(StrictSerializer):
     """What can be set of a team."""
 
+    example = {"name": "Sales", "member_ids": ["019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"]}
+
     name = serializers.CharField(max_length=80, help_text="Unique in the account, 1–80 characters.")
     member_ids = serializers.ListField(
         child=serializers.UUIDField(),

@@ -41,6 +41,8 @@ class ActionFields(StrictSerializer):
 class NewAction(ActionFields):
     """The body that adds an action; without `position` and `previous_action_id` it goes to the end."""
 
+    example = {"action_type": "add_tag", "action_config": {"tag_name": "VIP"}}
+
     action_type = serializers.CharField(max_length=40, help_text="Slug of a type; see `/action-types`.")
     action_config = ActionConfigField(help_text="The type's config; see `/action-types/{slug}`.")
     key = serializers.CharField(
@@ -62,10 +64,14 @@ class NewAction(ActionFields):
 class ActionUpdate(ActionFields):
     """The body that changes an action; what is left out stays as it is."""
 
+    example = {"name": "Mark as VIP", "on_error": "continue"}
+
     action_config = ActionConfigField(required=False, help_text="Replaces the whole config.")
 
 
 class ActionMove(StrictSerializer):
+    example = {"position": 0}
+
     position = serializers.IntegerField(help_text="0-based place in the target list.")
     branch_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The target list; null or left out: the main list."
@@ -74,6 +80,8 @@ class ActionMove(StrictSerializer):
 
 class ActionReorder(StrictSerializer):
     """Who stands where; the actions that are not named keep their relative order around the named ones."""
+
+    example = {"action_positions": {"019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21": 0}}
 
     action_positions = serializers.DictField(
         child=serializers.IntegerField(), allow_empty=False, help_text="0-based position by action id; at least one."
@@ -143,6 +151,8 @@ class ActionSerializer(serializers.Serializer[PlacedAction]):
 
 class Trial(StrictSerializer):
     """A contact to try a step with."""
+
+    example = {"contact_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
 
     contact_id = AccountRelatedField(
         queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),

@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerial
 from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework import serializers
 
+from accounts.api.schema import closed
 from workflows.actions.registry import registry
 from workflows.authoring.retry_rules import RetryRule
 from workflows.configs.base import StrictConfig
@@ -56,7 +57,7 @@ class TypedExtension(OpenApiSerializerExtension):
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's documentation has it
         if direction == "request":
-            schema["additionalProperties"] = False
+            schema = closed(schema, self.target)
         configs, properties = self.configs(), schema["properties"]
         help_text = properties[self.config_field].get("description")
         properties[self.type_field] |= {"enum": list(configs)}

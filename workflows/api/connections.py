@@ -70,6 +70,8 @@ class ConnectionSerializer(StrictModelSerializer):
 class ConnectionChange(StrictSerializer):
     """What can be changed of a connection; settings that are left out stay."""
 
+    example = {"name": "Office", "is_enabled": False}
+
     name = serializers.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique.")
     settings = SmtpSettings(help_text="Where and how to connect.")
     password = serializers.CharField(
@@ -85,6 +87,8 @@ class ConnectionChange(StrictSerializer):
 
 class NewConnection(ConnectionChange):
     """A connection to make."""
+
+    example = {"kind": "smtp", "name": "Office", "settings": {"host": "mail.example.com"}}
 
     kind = serializers.ChoiceField(
         choices=[kind.value for kind in ConnectionKind], help_text="What it connects with; cannot be changed later."

@@ -99,6 +99,8 @@ class ContactFields(StrictSerializer):
 class NewContact(ContactFields):
     """A contact to create."""
 
+    example = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com"}
+
     external_ids = serializers.DictField(
         child=serializers.CharField(max_length=254),
         required=False,
@@ -120,9 +122,13 @@ class NewContact(ContactFields):
 class ContactChange(ContactFields):
     """What to change of a contact; `tags` replaces all of its tags."""
 
+    example = {"last_name": "King", "owner_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
+
 
 class ConsentSerializer(StrictSerializer):
     """The contact's last word on one channel."""
+
+    example = {"channel": "email", "state": "opt_in", "evidence": "Sign-up form, 3 May"}
 
     channel = serializers.ChoiceField(choices=Channel.choices, help_text="The channel it is about.")
     state = serializers.ChoiceField(choices=ConsentState.choices, help_text="What the contact said.")

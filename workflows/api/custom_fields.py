@@ -36,6 +36,8 @@ class CustomFieldSerializer(StrictModelSerializer):
 class CustomFieldChange(StrictSerializer):
     """What can be changed of a custom field."""
 
+    example = {"label": "Size of shoe"}
+
     label = serializers.CharField(  # type: ignore[assignment]  # DRF has an attribute of that name
         max_length=100, help_text="What people see, 1–100 characters."
     )
@@ -49,6 +51,8 @@ class CustomFieldChange(StrictSerializer):
 
 class NewCustomField(CustomFieldChange):
     """A field to define; `key` and `field_type` cannot be changed later."""
+
+    example = {"key": "shoe_size", "label": "Shoe size", "field_type": "number"}
 
     key = serializers.CharField(
         max_length=50, help_text="Name in `custom_fields` and templates: `[a-z][a-z0-9_]*`, ≤ 50, unique."

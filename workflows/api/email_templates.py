@@ -50,6 +50,12 @@ class EmailTemplateSerializer(StrictModelSerializer):
 class EmailTemplateInput(StrictSerializer):
     """What can be set of a template; a body is needed."""
 
+    example = {
+        "name": "Welcome",
+        "subject": "Hello {{ contact.first_name }}",
+        "body_text": "Welcome to {{ account.name }}.",
+    }
+
     name = serializers.CharField(max_length=100, help_text="1–100 characters; unique in the account.")
     subject = serializers.CharField(
         required=False, allow_blank=True, max_length=255, help_text="Liquid; for previews and tests."
@@ -74,6 +80,8 @@ class EmailTemplateInput(StrictSerializer):
 class PreviewInput(StrictSerializer):
     """For whom to render."""
 
+    example = {"contact_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
+
     contact_id = serializers.UUIDField(help_text="A contact of the account.")
 
 
@@ -87,6 +95,8 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 class SendTestInput(StrictSerializer):
     """Where to send the test, and as what."""
+
+    example = {"to": "you@example.com"}
 
     to = serializers.CharField(max_length=254, help_text="The address, e.g. your own.")
     contact_id = serializers.UUIDField(required=False, help_text="The contact to render for; default: nobody known.")

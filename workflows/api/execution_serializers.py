@@ -117,6 +117,8 @@ class LogSerializer(StrictModelSerializer):
 class EnrollmentSerializer(StrictSerializer):
     """A contact to enroll by hand."""
 
+    example = {"contact_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21", "data": {"order": "A-17"}}
+
     contact_id = AccountRelatedField(
         queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),
         code="contact_not_found",
@@ -130,11 +132,15 @@ class EnrollmentSerializer(StrictSerializer):
 class ExecutionMove(StrictSerializer):
     """Where an execution is to go on."""
 
+    example = {"action_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
+
     action_id = serializers.UUIDField(help_text="A step of the version that the execution runs.")
 
 
 class Settling(StrictSerializer):
     """What somebody knows of an effect whose outcome is unknown."""
+
+    example = {"outcome": "sent"}
 
     outcome = serializers.ChoiceField(
         choices=[each.value for each in Settlement],
@@ -144,6 +150,8 @@ class Settling(StrictSerializer):
 
 class BulkSettling(Settling):
     """The same for many steps."""
+
+    example = {"ids": ["019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"], "outcome": "not_sent"}
 
     ids = serializers.ListField(
         child=serializers.UUIDField(),

@@ -30,6 +30,8 @@ class NoteSerializer(StrictModelSerializer):
 class NoteInput(StrictSerializer):
     """What can be set of a note."""
 
+    example = {"content": "Called about the renewal; call again in May."}
+
     content = serializers.CharField(max_length=5000, trim_whitespace=False, help_text="1–5000 characters.")
 
     def validate_content(self, content: str) -> str:
@@ -40,6 +42,8 @@ class NoteInput(StrictSerializer):
 
 class NewNote(NoteInput):
     """A note to write; how it is filed cannot be changed later."""
+
+    example = {"content": "Called about the renewal."}
 
     note_type = serializers.ChoiceField(
         choices=NoteType.choices, default=NoteType.GENERAL.value, help_text="How the note is filed: by kind."

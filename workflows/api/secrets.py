@@ -28,6 +28,8 @@ class SecretSerializer(StrictModelSerializer):
 class SecretValue(StrictSerializer):
     """A new value."""
 
+    example = {"value": "correct horse battery staple"}
+
     value = serializers.CharField(
         max_length=MAXIMUM_LENGTH,
         trim_whitespace=False,
@@ -38,6 +40,8 @@ class SecretValue(StrictSerializer):
 
 class NewSecret(SecretValue):
     """A secret to keep."""
+
+    example = {"name": "Till", "value": "correct horse battery staple"}
 
     name = serializers.CharField(
         max_length=MAXIMUM_NAME_LENGTH, help_text="What it is, 1–120 characters; unique in the account."

@@ -29,12 +29,16 @@ class TagSerializer(StrictModelSerializer):
 class TagInput(StrictSerializer):
     """What can be set of a tag."""
 
+    example = {"name": "VIP", "color": "#3366FF"}
+
     name = serializers.CharField(max_length=50, help_text="1–50 characters; unique in any case.")
     color = serializers.CharField(required=False, allow_blank=True, max_length=7, help_text="`#RRGGBB`, or empty.")
 
 
 class ContactTagInput(StrictSerializer):
     """A tag to put on the contact."""
+
+    example = {"tag_name": "VIP"}
 
     tag_name = serializers.CharField(
         required=False, max_length=50, help_text="1–50 characters; made when there is none yet. Required, or `name`."

@@ -44,6 +44,8 @@ class TaskSerializer(StrictModelSerializer):
 class NewTask(StrictSerializer):
     """A task to make about a contact."""
 
+    example = {"title": "Call back", "priority": "high", "assignee_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
+
     title = serializers.CharField(max_length=200, help_text="1–200 characters.")
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=5000, help_text="≤ 5000 characters."
@@ -60,6 +62,8 @@ class NewTask(StrictSerializer):
 class NewTaskOfContact(NewTask):
     """A task to make, and the contact that it is about."""
 
+    example = {"title": "Call back", "contact_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21"}
+
     contact_id = AccountRelatedField(
         queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),
         code="contact_not_found",
@@ -69,6 +73,8 @@ class NewTaskOfContact(NewTask):
 
 class TaskChange(NewTask):
     """What can be changed of a task; `status: completed` says that it is done."""
+
+    example = {"status": "completed"}
 
     status = serializers.ChoiceField(choices=TaskStatus.choices, required=False, help_text="Whether it is done.")
 

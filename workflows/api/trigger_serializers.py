@@ -20,6 +20,8 @@ class TriggerSerializer(serializers.ModelSerializer[Trigger]):
 class TriggerUpdate(StrictSerializer):
     """The body that changes a trigger; what is left out stays as it is."""
 
+    example = {"is_active": False}
+
     filters = serializers.DictField(required=False, allow_null=True, help_text="Conditions; leave out: none.")
     settings = serializers.DictField(required=False, help_text="Replaces the type's settings; see `/trigger-types`.")
     is_active = serializers.BooleanField(required=False, help_text="False: it enrolls nobody.")
@@ -27,5 +29,7 @@ class TriggerUpdate(StrictSerializer):
 
 class NewTrigger(TriggerUpdate):
     """The body that adds a trigger."""
+
+    example = {"trigger_type": "manual"}
 
     trigger_type = serializers.CharField(max_length=40, help_text="Slug of a type; see `/trigger-types`.")

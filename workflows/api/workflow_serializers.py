@@ -31,6 +31,8 @@ class WorkflowSettings(StrictSerializer):
 class WorkflowInput(StrictSerializer):
     """What may be set of a workflow."""
 
+    example = {"name": "Welcome", "settings": {"reentry": "single", "timezone": "Europe/Berlin"}}
+
     name = serializers.CharField(
         min_length=3,
         max_length=100,
@@ -48,12 +50,16 @@ class WorkflowInput(StrictSerializer):
 
 
 class CloneInput(StrictSerializer):
+    example = {"name": "Welcome in May"}
+
     name = serializers.CharField(
         required=False, min_length=3, max_length=100, help_text="Name of the copy; default: “… copy”."
     )
 
 
 class ActivateInput(StrictSerializer):
+    example = {"contacts_inside": "keep"}
+
     contacts_inside = serializers.ChoiceField(
         choices=["keep", "move"],
         default="keep",
