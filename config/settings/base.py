@@ -155,6 +155,10 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "workflows.crm.models.TaskStatus",
         "TaskPriority": "workflows.crm.models.TaskPriority",
         "NoteType": "workflows.crm.models.NoteType",
+        "CampaignStatus": "workflows.crm.models.CampaignStatus",
+        "LeftReason": "workflows.crm.models.LeftReason",
+        "AccessStatus": "workflows.crm.models.AccessStatus",
+        "AccessLevel": "workflows.crm.models.AccessLevel",
     },
 }
 

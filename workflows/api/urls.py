@@ -15,9 +15,12 @@ from accounts.api.errors import not_found
 from workflows.api.action_executions import ActionExecutionViewSet
 from workflows.api.action_types import ActionTypeViewSet
 from workflows.api.actions import ActionViewSet
+from workflows.api.campaigns import CampaignMemberViewSet, CampaignViewSet
 from workflows.api.connections import ConnectionViewSet
 from workflows.api.consents import ContactConsentViewSet
 from workflows.api.contacts import ContactViewSet
+from workflows.api.course_access import CourseAccessViewSet
+from workflows.api.courses import CourseViewSet, LessonViewSet
 from workflows.api.custom_fields import CustomFieldViewSet
 from workflows.api.email_templates import EmailTemplateViewSet
 from workflows.api.executions import (
@@ -93,6 +96,14 @@ router.register("tags", TagViewSet, basename="tag")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("imports", ImportViewSet, basename="import")
 router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
+
+router.register("campaigns", CampaignViewSet, basename="campaign")
+campaign_parts = below("campaigns", "campaign")
+campaign_parts.register("members", CampaignMemberViewSet, basename="campaign-member")
+router.register("courses", CourseViewSet, basename="course")
+course_parts = below("courses", "course")
+course_parts.register("lessons", LessonViewSet, basename="lesson")
+course_parts.register("access", CourseAccessViewSet, basename="course-access")
 
 router.register("email-templates", EmailTemplateViewSet, basename="email-template")
 router.register("media", MediaViewSet, basename="media")

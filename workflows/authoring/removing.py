@@ -17,7 +17,7 @@ from accounts.problems import Missing
 from accounts.services import members, teams
 from workflows.authoring.usages import forget_left_versions, in_use_named
 from workflows.crm.models import CustomField, Stage, Tag
-from workflows.crm.services import custom_fields, pipelines, tag_list
+from workflows.crm.services import campaigns, courses, custom_fields, pipelines, tag_list
 from workflows.crm.services.usages import Target, require_unused
 from workflows.messaging import secrets
 from workflows.messaging.services import connections, media, templates
@@ -97,6 +97,20 @@ def delete_custom_field(*, account_id: UUID, actor: Actor, field_id: UUID, now: 
         raise Missing
     with unused(account_id, custom_fields.target_of(field)):
         custom_fields.delete_custom_field(account_id=account_id, actor=actor, field_id=field_id, now=now)
+
+
+@transaction.atomic
+def delete_campaign(*, account_id: UUID, actor: Actor, campaign_id: UUID) -> None:
+    """Delete a campaign without members; Conflict (`in_use`) while a workflow names it."""
+    with unused(account_id, Target("campaign", campaign_id)):
+        campaigns.delete_campaign(account_id=account_id, actor=actor, campaign_id=campaign_id)
+
+
+@transaction.atomic
+def delete_course(*, account_id: UUID, actor: Actor, course_id: UUID) -> None:
+    """Delete a course that nobody has access to; Conflict (`in_use`) while a workflow names it."""
+    with unused(account_id, Target("course", course_id)):
+        courses.delete_course(account_id=account_id, actor=actor, course_id=course_id)
 
 
 @transaction.atomic

@@ -12,12 +12,17 @@ from rest_framework import serializers
 from accounts.models import Account, Membership, Role
 from accounts.tests.factories import ApiKeyFactory, MembershipFactory, TeamFactory
 from workflows.api.urls import urlpatterns
-from workflows.crm.models import Stage
+from workflows.crm.models import Campaign, Stage
 from workflows.crm.tests.factories import (
+    CampaignFactory,
+    CampaignMemberFactory,
     ContactFactory,
     ContactTagFactory,
+    CourseAccessFactory,
+    CourseFactory,
     CustomFieldFactory,
     ImportFactory,
+    LessonFactory,
     NoteFactory,
     NotificationFactory,
     OpportunityFactory,
@@ -89,6 +94,26 @@ def trigger(account: Account) -> Ids:
     return {"workflow_id": made.workflow_id, "id": made.id}
 
 
+def campaign(account: Account) -> Campaign:
+    made: Campaign = CampaignFactory(account=account, workflow_id=ActiveWorkflowFactory(account=account).id)
+    return made
+
+
+def campaign_member(account: Account) -> Ids:
+    made = CampaignMemberFactory(campaign=campaign(account))
+    return {"campaign_id": made.campaign_id, "id": made.id}
+
+
+def course_access(account: Account) -> Ids:
+    made = CourseAccessFactory(course=CourseFactory(account=account))
+    return {"course_id": made.course_id, "id": made.id}
+
+
+def lesson(account: Account) -> Ids:
+    made = LessonFactory(course=CourseFactory(account=account))
+    return {"course_id": made.course_id, "id": made.id}
+
+
 def notification(account: Account) -> Ids:
     """Return a notification of the account's owner, who makes the tests' requests."""
     owner = Membership.objects.filter(account=account, role=Role.OWNER).first()
@@ -107,12 +132,19 @@ def execution_id(account: Account) -> Any:
 SAMPLES: Mapping[str, Callable[[Account], Ids]] = {
     "action-executions/{id}": lambda account: {"id": action_execution_id(account)},
     "api-keys/{id}": lambda account: {"id": ApiKeyFactory(account=account).id},
+    "campaigns/{campaign_id}": lambda account: {"campaign_id": campaign(account).id},
+    "campaigns/{campaign_id}/members/{id}": campaign_member,
+    "campaigns/{id}": lambda account: {"id": campaign(account).id},
     "connections/{id}": lambda account: {"id": ConnectionFactory(account=account).id},
     "contacts/{contact_id}": lambda account: {"contact_id": ContactFactory(account=account).id},
     "contacts/{contact_id}/notes/{note_id}": contact_part("note_id", NoteFactory),
     "contacts/{contact_id}/tags/{tag_id}": contact_tag,
     "contacts/{contact_id}/tasks/{task_id}": contact_part("task_id", TaskFactory),
     "contacts/{id}": lambda account: {"id": ContactFactory(account=account).id},
+    "courses/{course_id}": lambda account: {"course_id": CourseFactory(account=account).id},
+    "courses/{course_id}/access/{id}": course_access,
+    "courses/{course_id}/lessons/{id}": lesson,
+    "courses/{id}": lambda account: {"id": CourseFactory(account=account).id},
     "custom-fields/{id}": lambda account: {"id": CustomFieldFactory(account=account).id},
     "email-templates/{id}": lambda account: {"id": EmailTemplateFactory(account=account).id},
     "executions/{execution_id}": lambda account: {"execution_id": execution_id(account)},
@@ -142,6 +174,10 @@ REFERENCES: Mapping[str, Callable[[Account], Any]] = {
     "action_positions": lambda account: action(account)["id"],
     "assignee_id": lambda account: MembershipFactory(account=account).user_id,
     "branch_id": lambda account: uuid.uuid4(),  # no account has branches in this version
+    "lesson_id": lambda account: LessonFactory(course=CourseFactory(account=account)).id,
+    "step_id": lambda account: action(account)["id"],
+    "welcome_template_id": lambda account: EmailTemplateFactory(account=account).id,
+    "workflow_id": lambda account: workflow(account).id,
     "connection_id": lambda account: ConnectionFactory(account=account).id,
     "contact_id": lambda account: ContactFactory(account=account).id,
     "member_ids": lambda account: MembershipFactory(account=account).id,
@@ -161,6 +197,18 @@ BODIES: Mapping[tuple[str, str], Callable[[Account, Ids], Mapping[str, Any]]] = 
     },
     ("post", "action-executions/{id}/settle"): lambda account, ids: {"outcome": "sent"},
     ("post", "api-keys"): lambda account, ids: {"name": "Till", "role": "viewer"},
+    ("post", "campaigns"): lambda account, ids: {"name": "Spring", "workflow_id": str(workflow(account).id)},
+    ("post", "campaigns/{campaign_id}/members"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id)
+    },
+    ("post", "courses"): lambda account, ids: {"name": "Riding"},
+    ("post", "courses/{course_id}/access"): lambda account, ids: {
+        "contact_id": str(ContactFactory(account=account).id)
+    },
+    ("post", "courses/{course_id}/access/{id}/complete"): lambda account, ids: {
+        "lesson_id": str(LessonFactory(course_id=ids["course_id"], account=account, position=0).id)
+    },
+    ("post", "courses/{course_id}/lessons"): lambda account, ids: {"title": "Saddling"},
     ("post", "connections"): lambda account, ids: {
         "kind": "smtp",
         "name": "Office",

@@ -96,8 +96,8 @@ def delete_lesson(*, account_id: UUID, actor: Actor, course_id: UUID, lesson_id:
 
 
 @transaction.atomic
-def complete_lesson(*, access: CourseAccess, lesson_id: UUID, is_completed: bool, now: datetime) -> None:
-    """Note that the contact completed a lesson, or that it did not; the first time counts.
+def complete_lesson(*, access: CourseAccess, lesson_id: UUID, is_completed: bool, now: datetime) -> bool:
+    """Note that the contact completed a lesson, or that it did not; the first time counts. Say whether that was new.
 
     409 `lesson_not_open` for a lesson that the access does not open now. Raises Missing when the course has no such
     lesson.
@@ -107,15 +107,17 @@ def complete_lesson(*, access: CourseAccess, lesson_id: UUID, is_completed: bool
         raise Missing
     progress = LessonProgress.objects.for_account(access.account_id).filter(contact_id=access.contact_id, lesson=lesson)
     if not is_completed:
-        progress.delete()
-        return
+        return progress.delete()[0] > 0
     opens_at = opening(access, lesson)
     if access.status != "active" or opens_at is None or opens_at > now:
         raise Conflict("lesson_not_open", "The contact's access does not open this lesson now.")
+    if progress.exists():
+        return False
     LessonProgress.objects.bulk_create(
         [LessonProgress(account_id=access.account_id, contact_id=access.contact_id, lesson=lesson, completed_at=now)],
         ignore_conflicts=True,
     )
+    return True
 
 
 def lessons_for(*, access: CourseAccess, now: datetime) -> list[OpenLesson]:
