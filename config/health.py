@@ -14,7 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from config.metrics import metrics
+from workflows.engine import clock
+from workflows.engine.levels import levels
+from workflows.models import WorkerHeartbeat
 
+DEGRADED_SECONDS = 60
+"""Work overdue by more than this is told; the answer stays 200, since other web servers would not be faster."""
+FAILING_SECONDS = 3600
+"""Overdue by more than this, nothing moves any more: 503."""
 HEARTBEAT_AGE = datetime.timedelta(seconds=30)
 
 logger = structlog.get_logger(__name__)
@@ -31,14 +38,37 @@ def livez(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every check passes, else 503; each check's result is "ok" or what is wrong."""
+    """Answer 200 when every check passes, else 503; each check's result is "ok" or what is wrong.
+
+    `ages` are in seconds: since a worker's last report, and of the oldest work that waits. Work overdue for longer than
+    DEGRADED_SECONDS makes the status "degraded", still with 200; for longer than FAILING_SECONDS it fails a check.
+    """
     checks = {"database": _result(database_problem)}
     is_up = checks["database"] == "ok"
     for name, problem in (("migrations", migrations_problem), ("worker", worker_problem)):
         checks[name] = _result(problem) if is_up else "database is down"
+    ages = _ages() if is_up and checks["migrations"] == "ok" else {}
+    overdue = max((value for name, value in ages.items() if value is not None and name != "worker"), default=0.0)
+    if overdue > FAILING_SECONDS:
+        checks["work"] = f"the oldest waits for {overdue:.0f} s"
     is_ready = all(result == "ok" for result in checks.values())
-    body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
-    return JsonResponse(body, status=200 if is_ready else 503)
+    status = ("degraded" if overdue > DEGRADED_SECONDS else "ok") if is_ready else "unavailable"
+    return JsonResponse({"status": status, "checks": checks, "ages": ages}, status=200 if is_ready else 503)
+
+
+def _ages() -> dict[str, float | None]:
+    """Return the ages in seconds, 0 where nothing waits; nothing when the database does not answer."""
+    try:
+        found = levels(now=clock.now())
+    except DatabaseError as error:
+        logger.warning("readiness check failed", check="ages", error=type(error).__name__)
+        return {}
+    return {
+        "worker": None if found.worker_age_seconds is None else round(found.worker_age_seconds, 1),
+        "execution": round(found.oldest_due_seconds, 1),
+        "dispatch": round(max(found.lane_oldest_seconds.values(), default=0.0), 1),
+        "event": round(found.oldest_event_seconds, 1),
+    }
 
 
 class HealthMiddleware:
@@ -86,8 +116,6 @@ def migrations_problem() -> str | None:
 
 def worker_problem() -> str | None:
     """Return None when a worker reported within the last 30 s."""
-    from workflows.models import WorkerHeartbeat  # noqa: PLC0415 - the address answers before the apps are loaded
-
     if WorkerHeartbeat.objects.filter(seen_at__gte=Now() - HEARTBEAT_AGE).exists():
         return None
     return f"none seen for {HEARTBEAT_AGE.seconds} s"

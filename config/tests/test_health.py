@@ -10,11 +10,18 @@ from django.utils import timezone
 
 from config import health
 from workflows.models import WorkerHeartbeat
+from workflows.tests.factories import ExecutionFactory
 
 
 def answer(view, method="get"):
     response = view(getattr(RequestFactory(), method)("/"))
     return response.status_code, json.loads(response.content or "null")
+
+
+def only_checks(answered):
+    """Leave the ages out, which change."""
+    status, body = answered
+    return status, {name: value for name, value in body.items() if name != "ages"}
 
 
 def heartbeat(*, seconds_ago):
@@ -56,24 +63,24 @@ class TestReadyz:
     def test_is_ok_when_everything_is_up(self):
         heartbeat(seconds_ago=29)
         checks = {"database": "ok", "migrations": "ok", "worker": "ok"}
-        assert answer(health.readyz) == (200, {"status": "ok", "checks": checks})
+        assert only_checks(answer(health.readyz)) == (200, {"status": "ok", "checks": checks})
 
     def test_is_unavailable_when_the_last_worker_is_silent(self):
         heartbeat(seconds_ago=31)
         checks = {"database": "ok", "migrations": "ok", "worker": "none seen for 30 s"}
-        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
+        assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
 
     def test_counts_the_migrations_that_are_missing(self):
         heartbeat(seconds_ago=0)
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
         checks = {"database": "ok", "migrations": "1 not applied", "worker": "ok"}
-        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
+        assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
 
     def test_looks_the_migrations_up_until_they_are_applied(self, django_assert_num_queries):
         heartbeat(seconds_ago=0)
         answer(health.readyz)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(7):
             assert answer(health.readyz)[0] == 200
 
     def test_is_never_cached(self):
@@ -86,4 +93,29 @@ class TestReadyz:
         monkeypatch.setattr(health, "database_problem", fail)
         down = "database is down"
         checks = {"database": "database error", "migrations": down, "worker": down}
-        assert answer(health.readyz) == (503, {"status": "unavailable", "checks": checks})
+        assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
+
+    def test_tells_how_old_things_are(self):
+        heartbeat(seconds_ago=12)
+        execution = ExecutionFactory(due_at=timezone.now() - datetime.timedelta(seconds=20))
+        status, body = answer(health.readyz)
+        assert (status, body["status"]) == (200, "ok")
+        assert 12 <= body["ages"]["worker"] < 20
+        assert 20 <= body["ages"]["execution"] < 30
+        assert (body["ages"]["dispatch"], body["ages"]["event"]) == (0.0, 0.0)
+        assert str(execution.id) not in str(body)
+
+    @pytest.mark.parametrize(
+        ("seconds", "status", "word"), [(50, 200, "ok"), (70, 200, "degraded"), (3700, 503, "unavailable")]
+    )
+    def test_tells_when_work_is_late(self, seconds, status, word):
+        heartbeat(seconds_ago=0)
+        ExecutionFactory(due_at=timezone.now() - datetime.timedelta(seconds=seconds))
+        answered = answer(health.readyz)
+        assert (answered[0], answered[1]["status"]) == (status, word)
+        assert ("work" in answered[1]["checks"]) is (status == 503)
+
+    def test_counts_no_sleepers(self):
+        heartbeat(seconds_ago=0)
+        ExecutionFactory(waiting=True, due_at=timezone.now() + datetime.timedelta(days=1))
+        assert answer(health.readyz)[1]["ages"]["execution"] == 0.0

@@ -97,6 +97,11 @@ class WorkflowExecution(BulkAccountRow):
                 name="execution_due",
             ),
             models.Index(fields=["lease_until"], condition=Q(lease_id__isnull=False), name="execution_leased"),
+            models.Index(
+                fields=["id"],
+                condition=Q(due_at__isnull=True, lease_id=None, status__in=("queued", "active", "waiting")),
+                name="execution_adrift",
+            ),
             models.Index(fields=["workflow", "-id"], name="execution_by_workflow"),
             models.Index(fields=["contact", "-id"], name="execution_by_contact"),
             models.Index(fields=["workflow", "-id"], condition=~Q(status__in=ENDED_STATUSES), name="execution_inside"),

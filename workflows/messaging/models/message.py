@@ -56,6 +56,7 @@ class Message(BulkAccountRow):
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="message_by_account"),
             models.Index(fields=["contact_id", "-created_at", "-id"], name="message_by_contact"),
+            models.Index(fields=["created_at"], condition=Q(status="queued"), name="message_queued"),
             models.Index(fields=["execution_id"], condition=Q(execution_id__isnull=False), name="message_by_execution"),
         ]
 
