@@ -15,8 +15,10 @@ CODE = re.compile(r"`([^`]+)`")
 
 
 def label_of(name: str) -> str:
-    """Return `body_html` as “Body HTML”, `template_id` as “Template” and `timeout_seconds` as “Timeout (seconds)”."""
-    *words, last = name.removesuffix("_id").removesuffix("_ids").split("_")
+    """Return `body_html` as “Body HTML”, `team_ids` as “Teams” and `timeout_seconds` as “Timeout (seconds)”."""
+    if name.endswith("_ids"):
+        name = f"{name.removesuffix('_ids')}s"
+    *words, last = name.removesuffix("_id").split("_")
     if words and last in MEASURES:
         return f"{sentence(words)} ({'MB' if last == 'mb' else last})"
     return sentence([*words, last])
