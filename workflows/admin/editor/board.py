@@ -148,16 +148,13 @@ def title_of_trigger(trigger: Trigger) -> str:
 
 def marks_of(found: Sequence[Finding], items: Sequence[PlacedAction], triggers: Sequence[Trigger]) -> list[Mark]:
     """Tell of each finding which element of the board it is about, by the ids in its path."""
-    about: dict[str, tuple[str, str]] = {"": ("steps", "Workflow")}
-    about |= {str(item.action.id): (place_of_step(item.action.id), title_of(item.action)) for item in items}
+    about = {str(item.action.id): (place_of_step(item.action.id), title_of(item.action)) for item in items}
     about |= {str(trigger.id): (place_of_trigger(trigger.id), title_of_trigger(trigger)) for trigger in triggers}
     marks = []
     for finding in found:
         kind, _, rest = finding.attr.partition(".")
         object_id, _, path = rest.partition(".")
-        place, name = about.get(object_id, about[""])
-        if kind == "triggers" and not object_id:
-            place = "triggers"
+        place, name = about.get(object_id) or (("triggers", "Triggers") if kind == "triggers" else ("steps", "Steps"))
         marks.append(Mark(finding.detail, finding.severity == Severity.ERROR, place, name, path.partition(".")[2]))
     return marks
 
