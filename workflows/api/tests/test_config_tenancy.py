@@ -45,18 +45,18 @@ FOREIGN: Mapping[str, Callable[[Account], Any]] = {
 """How to make an object of each kind that configs refer to."""
 
 
-def reference_paths(
-    config: serializers.Serializer, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], str]]:
+Path = tuple[str, ...]
+
+
+def reference_paths(field: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield (path, kind) of each field of a config that takes an id; `*` stands for a place in a list."""
-    for name, field in config.fields.items():
-        here = (*path, name)
-        while isinstance(field, serializers.ListField | serializers.ListSerializer):
-            field, here = field.child, (*here, "*")
-        if isinstance(field, ReferenceField):
-            yield here, field.reference
-        elif isinstance(field, serializers.Serializer):
-            yield from reference_paths(field, here)
+    if isinstance(field, ReferenceField):
+        yield path, field.reference
+    elif isinstance(field, serializers.ListField | serializers.ListSerializer):
+        yield from reference_paths(field.child, (*path, "*"))
+    elif isinstance(field, serializers.Serializer):
+        for name, child in field.fields.items():
+            yield from reference_paths(child, (*path, name))
 
 
 def placed(config: Any, path: Path, value: str) -> Any:
