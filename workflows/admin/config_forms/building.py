@@ -9,8 +9,17 @@ from workflows.admin.config_forms.choices import BooleanPart, CheckboxesPart, Ch
 from workflows.admin.config_forms.parts import AnyField, Part, Slot
 from workflows.admin.config_forms.picking import RecipientPart
 from workflows.admin.config_forms.references import ReferencePart
-from workflows.admin.config_forms.texts import ColorPart, DatePart, NumberPart, SecretPart, TextPart, TimePart
+from workflows.admin.config_forms.texts import (
+    AmountPart,
+    ColorPart,
+    DatePart,
+    NumberPart,
+    SecretPart,
+    TextPart,
+    TimePart,
+)
 from workflows.admin.config_forms.values import JsonPart, ValuePart
+from workflows.configs.amounts import AmountField
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import TemplateValueField
 from workflows.configs.references import ReferenceField
@@ -20,7 +29,7 @@ from workflows.configs.web import SecretTextField
 UNIT = "unit"
 
 
-def part_of(field: AnyField, slot: Slot, *, is_unit: bool = False) -> Part:  # noqa: PLR0911 - a table
+def part_of(field: AnyField, slot: Slot, *, is_unit: bool = False) -> Part:  # noqa: PLR0911, PLR0912 - a table
     """Return the part for a field; one of a kind unknown here is written as JSON."""
     match field:
         case StrictConfig():
@@ -35,6 +44,8 @@ def part_of(field: AnyField, slot: Slot, *, is_unit: bool = False) -> Part:  # n
             return ChoicePart(field, slot, is_unit=is_unit)
         case TimeOfDayField():
             return TimePart(field, slot)
+        case AmountField():
+            return AmountPart(field, slot)
         case serializers.CharField():
             return hinted_part(field, slot)
         case serializers.IntegerField():

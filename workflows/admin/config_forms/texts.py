@@ -16,6 +16,7 @@ LONG = 300
 """Texts that may have more characters are written on several lines."""
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,3})?")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
@@ -91,6 +92,16 @@ class NumberPart(TextPart):
         if not text:
             return empty
         return self.unless_default(int(text)) if WHOLE_NUMBER.fullmatch(text) else text
+
+
+class AmountPart(TextPart):
+    """A number, or a template that renders to one."""
+
+    def value(self) -> Any:
+        text = self.text.strip()
+        if text == self.stored or not AMOUNT.fullmatch(text):
+            return super().value()
+        return self.unless_default(float(text) if "." in text else int(text))
 
 
 class TimePart(TextPart):

@@ -11,6 +11,7 @@ from accounts.problems import Problem
 from workflows.actions.registry import registry
 from workflows.admin.config_forms import ConfigForm, EarlierStep
 from workflows.admin.config_forms.tests.posting import post_of, posted
+from workflows.configs.amounts import AmountField
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import BooleanField, ChoiceField, IntegerField, ListField, MappingField, TextField
 from workflows.configs.hints import Hint
@@ -356,3 +357,21 @@ class TestValuesAndJson:
         assert name == "config.payload"
         assert detail in (None, said)
         assert posted(form.render())["config.payload"].replace("\r\n", "\n") == text
+
+
+class Priced(StrictConfig):
+    price = AmountField(required=False, help_text="A price.")
+
+
+class TestAmounts:
+    @pytest.mark.parametrize("value", [0, 1200, 12.5, "1200", "{{ trigger.total }}"])
+    def test_stay_the_number_or_the_text_they_are(self, account: Account, value: Any) -> None:
+        config = {"price": value}
+        page = ConfigForm(Priced, account_id=account.id, config=config).render()
+        form = ConfigForm(Priced, account_id=account.id, config=config, data=posted(page))
+        assert (form.is_valid(), form.config) == (True, config)
+
+    def test_that_are_typed_are_numbers_where_they_can_be(self, account: Account) -> None:
+        for text, value in {"1200": 1200, "12.50": 12.5, "{{ trigger.total }}": "{{ trigger.total }}"}.items():
+            form = ConfigForm(Priced, account_id=account.id, data=post_of(price=text))
+            assert (form.is_valid(), form.config) == (True, {"price": value})
