@@ -21,6 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.actors import SYSTEM
 from accounts.models import Account
 from accounts.services.accounts import MAXIMUM_LIMIT
+from accounts.tenancy import account_scope
 from accounts.tests.factories import ApiKeyFactory
 from workflows.authoring.chain import add_action, list_actions, reorder_actions
 from workflows.authoring.workflows import create_workflow
@@ -46,6 +47,11 @@ def measure() -> dict[str, float]:
 
 
 def at_the_function(account: Account, chance: random.Random) -> dict[str, float]:
+    with account_scope(account.id):
+        return in_its_account(account, chance)
+
+
+def in_its_account(account: Account, chance: random.Random) -> dict[str, float]:
     workflows = [make_workflow(account, f"Function {number}") for number in range(WORKFLOWS)]
 
     def add(workflow: Workflow, position: int) -> None:

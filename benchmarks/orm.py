@@ -7,6 +7,7 @@ from django.utils import timezone
 from liquid import BoundTemplate, Environment
 from uuid_utils.compat import uuid7
 
+from accounts.tenancy import system_scope
 from workflows.crm.models import Contact, ContactTag, Event, Note, Tag, Task
 from workflows.models import ActionExecution, WorkflowExecution
 
@@ -14,6 +15,7 @@ ENVIRONMENT = Environment()
 TEMPLATES: dict[str, BoundTemplate] = {}
 
 
+@system_scope("the engine reaches all accounts, too")
 def take_step(execution_id: str) -> bool:
     """Take the next step of an execution and return whether another follows."""
     with transaction.atomic():

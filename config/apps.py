@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import sites
+from django.core import checks
 
 
 class StaffSiteConfig(AppConfig):
@@ -20,3 +21,9 @@ class ProjectConfig(AppConfig):
     name = "config"
     label = "project"
     verbose_name = "Followthrough"
+
+    def ready(self) -> None:
+        from config.database.checks import check_role, check_tables
+
+        checks.register(check_tables)
+        checks.register(check_role, checks.Tags.database)

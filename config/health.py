@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import structlog
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
@@ -13,6 +14,8 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from config.database.checks import role_problem
+from config.database.walls import open_tables
 from config.metrics import metrics
 from workflows.engine import clock
 from workflows.engine.levels import levels
@@ -26,6 +29,7 @@ HEARTBEAT_AGE = datetime.timedelta(seconds=30)
 
 logger = structlog.get_logger(__name__)
 _are_migrations_applied = False
+_is_wall_standing = False
 
 
 @never_cache
@@ -45,7 +49,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """
     checks = {"database": _result(database_problem)}
     is_up = checks["database"] == "ok"
-    for name, problem in (("migrations", migrations_problem), ("worker", worker_problem)):
+    others = (("migrations", migrations_problem), ("row_security", row_security_problem), ("worker", worker_problem))
+    for name, problem in others:
         checks[name] = _result(problem) if is_up else "database is down"
     ages = _ages() if is_up and checks["migrations"] == "ok" else {}
     overdue = max((value for name, value in ages.items() if value is not None and name != "worker"), default=0.0)
@@ -111,6 +116,18 @@ def migrations_problem() -> str | None:
         if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return f"{len(plan)} not applied"
         _are_migrations_applied = True
+    return None
+
+
+def row_security_problem() -> str | None:
+    """Return None when row level security holds; looked up until that is so, then remembered by this process."""
+    global _is_wall_standing  # noqa: PLW0603 - what stands is not taken down while we run
+    if not _is_wall_standing:
+        if tables := open_tables():
+            return f"{len(tables)} tables without a policy"
+        if settings.ROW_SECURITY_REQUIRED and role_problem(connection):
+            return "does not bind the database role; see `manage.py check --database default`"
+        _is_wall_standing = True
     return None
 
 

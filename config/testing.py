@@ -7,11 +7,13 @@ other run holds, so two runs side by side do not meet. With `DATABASE_URL` set, 
 import fcntl
 import os
 from collections.abc import Generator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from accounts import tenancy
 from config.postgres import THROWAWAY, Server, uses_embedded_server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +31,11 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the project's fixtures: only now is Django set up, which they import."""
+    """Load the project's fixtures: only now is Django set up, which they import.
+
+    What a test does by itself, in whatever thread, reaches all accounts; requests and `no_scope` begin without one.
+    """
+    tenancy._scope = ContextVar("tenancy", default=tenancy.EVERY_ACCOUNT)  # noqa: SLF001 - for tests alone
     config.pluginmanager.import_plugin("accounts.tests.fixtures")
     config.pluginmanager.import_plugin("workflows.messaging.tests.fixtures")
     config.pluginmanager.import_plugin("config.tests.browser")

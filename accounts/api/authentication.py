@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars
 from accounts.actors import Actor
 from accounts.api.identifiers import parse_uuid
 from accounts.models import Account, ApiKey, Membership, Role, User
+from accounts.tenancy import system_scope
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 NO_ACCOUNT = "You are not a member of any account."
@@ -40,6 +41,7 @@ class Caller:
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer <api key>`."""
 
+    @system_scope("the account is known once its key is found")
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:
         header = get_authorization_header(request)
         if not header:
@@ -113,7 +115,8 @@ class MemberSessionAuthentication(SessionAuthentication):
         if authenticated is None:
             return None
         user = authenticated[0]
-        account, role = self._pick(user, request.headers.get("X-Account-ID"))
+        with system_scope("the account is known once the person's membership is found"):
+            account, role = self._pick(user, request.headers.get("X-Account-ID"))
         bind_contextvars(account_id=str(account.id), user_id=str(user.id))
         return user, Caller(account=account, user=user, role=role, actor=Actor(label=str(user)[:200], user_id=user.id))
 

@@ -1,7 +1,7 @@
 """Bases of every view: doors that check who asks, find rows of their account, and call one service."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from accounts.api.parsers import read_at_most
 from accounts.api.refusals import LengthRequired
 from accounts.models import Role
 from accounts.problems import Missing, Stale
+from accounts.tenancy import account_scope
 
 MAXIMUM_REPEATS = 3
 
@@ -61,6 +62,7 @@ class AccountViewSet(GenericViewSet):
     holds_credentials: ClassVar[bool] = False
 
     parent: Any = None
+    scope: ExitStack
     allowance: throttling.Allowance | None = None
     claim: idempotency.Claim | None = None
     wanted_tags: Collection[str] | None = None
@@ -85,14 +87,20 @@ class AccountViewSet(GenericViewSet):
             self.wanted_tags = wanted_tags(request)
 
     def perform_authentication(self, request: Request) -> None:
-        """Count every request whose account is known, also one that is refused."""
+        """Enter the caller's account, and count every request whose account is known, also one that is refused."""
         super().perform_authentication(request)
         if isinstance(request.auth, Caller):
+            self.scope.enter_context(account_scope(request.auth.account_id))
             self.allowance = throttling.count_request(request.auth.account)
             self.allowance.require()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Let the caller in, then answer; a POST with an `Idempotency-Key` does so once."""
+        """Let the caller in, then answer within the caller's account."""
+        with ExitStack() as self.scope:
+            return self.dispatch_once(request, *args, **kwargs)
+
+    def dispatch_once(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer; a POST with an `Idempotency-Key` is carried out once."""
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from config.postgres.roles import APPLICATION
+
 NAME = "followthrough"
 PORT = 5432  # only a part of the socket's file name: the server does not listen on TCP
 SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path without its closing zero
@@ -57,12 +59,13 @@ class Layout:
 
 
 def embedded_database(data_dir: Path) -> dict[str, Any]:
-    """Return Django's DATABASES entry for the embedded server of this data directory."""
+    """Return Django's DATABASES entry for the embedded server of this data directory: both its roles."""
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.database",
         "NAME": NAME,
-        "USER": NAME,
+        "USER": APPLICATION,
         "PASSWORD": "",
+        "OWNER": {"USER": NAME, "PASSWORD": ""},
         "HOST": str(Layout(data_dir).socket_dir),
         "PORT": str(PORT),
     }

@@ -21,6 +21,7 @@ import psycopg
 from config.postgres import processes
 from config.postgres.layout import NAME, PORT, Layout, binaries
 from config.postgres.privileges import command_prefix
+from config.postgres.roles import APPLICATION, ensure_application_role
 
 READY_SECONDS = 600  # crash recovery after a long outage takes minutes
 ORPHAN_SECONDS = 2
@@ -264,6 +265,8 @@ class Server:
         with self.connect("postgres") as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
                 connection.execute(f'CREATE DATABASE "{NAME}"')
+        with self.connect() as connection:
+            ensure_application_role(connection, APPLICATION)
 
     def _log_tail(self) -> str:
         with contextlib.suppress(FileNotFoundError):

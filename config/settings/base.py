@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.TenancyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.requests.SessionLogMiddleware",
@@ -85,9 +86,10 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": embedded_database(DATA_DIR) if uses_embedded_server() else env.db_url("DATABASE_URL")}
-DATABASES["default"].update(
-    ENGINE="django.db.backends.postgresql", CONN_MAX_AGE=300, CONN_HEALTH_CHECKS=True, ATOMIC_REQUESTS=False
-)
+if not uses_embedded_server() and (owner_url := env.str("DATABASE_OWNER_URL", default="")):
+    DATABASES["default"]["OWNER"] = {key: env.db_url_config(owner_url)[key] for key in ("USER", "PASSWORD")}
+DATABASES["default"].update(ENGINE="config.database", CONN_MAX_AGE=300, CONN_HEALTH_CHECKS=True, ATOMIC_REQUESTS=False)
+ROW_SECURITY_REQUIRED = False  # whether to refuse a database role that row level security does not bind
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

@@ -4,6 +4,7 @@ from config.settings.base import *  # noqa: F403
 from config.settings.base import LOGGING, env
 
 DEBUG = False
+ROW_SECURITY_REQUIRED = True
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEYS = env.list("SECRET_KEYS")  # Fernet keys of the secrets at rest, the newest first
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

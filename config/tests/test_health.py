@@ -32,6 +32,7 @@ def heartbeat(*, seconds_ago):
 @pytest.fixture(autouse=True)
 def forget_migrations(monkeypatch):
     monkeypatch.setattr(health, "_are_migrations_applied", False)
+    monkeypatch.setattr(health, "_is_wall_standing", False)
 
 
 class TestHealthMiddleware:
@@ -62,19 +63,19 @@ class TestLivez:
 class TestReadyz:
     def test_is_ok_when_everything_is_up(self):
         heartbeat(seconds_ago=29)
-        checks = {"database": "ok", "migrations": "ok", "worker": "ok"}
+        checks = {"database": "ok", "migrations": "ok", "row_security": "ok", "worker": "ok"}
         assert only_checks(answer(health.readyz)) == (200, {"status": "ok", "checks": checks})
 
     def test_is_unavailable_when_the_last_worker_is_silent(self):
         heartbeat(seconds_ago=31)
-        checks = {"database": "ok", "migrations": "ok", "worker": "none seen for 30 s"}
+        checks = {"database": "ok", "migrations": "ok", "row_security": "ok", "worker": "none seen for 30 s"}
         assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
 
     def test_counts_the_migrations_that_are_missing(self):
         heartbeat(seconds_ago=0)
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
-        checks = {"database": "ok", "migrations": "1 not applied", "worker": "ok"}
+        checks = {"database": "ok", "migrations": "1 not applied", "row_security": "ok", "worker": "ok"}
         assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
 
     def test_looks_the_migrations_up_until_they_are_applied(self, django_assert_num_queries):
@@ -82,6 +83,24 @@ class TestReadyz:
         answer(health.readyz)
         with django_assert_num_queries(7):
             assert answer(health.readyz)[0] == 200
+
+    def test_counts_the_tables_of_accounts_without_a_policy(self, monkeypatch):
+        heartbeat(seconds_ago=0)
+        monkeypatch.setattr(health, "open_tables", lambda: ["crm_contact", "crm_tag"])
+        checks = {"database": "ok", "migrations": "ok", "row_security": "2 tables without a policy", "worker": "ok"}
+        assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
+
+    def test_refuses_a_role_that_passes_row_level_security_by(self, monkeypatch, settings):
+        heartbeat(seconds_ago=0)
+        monkeypatch.setitem(connection.settings_dict, "USER", connection.settings_dict["OWNER"]["USER"])
+        assert answer(health.readyz)[0] == 200
+        monkeypatch.setattr(health, "_is_wall_standing", False)
+        settings.ROW_SECURITY_REQUIRED = True
+        status, body = answer(health.readyz)
+        assert (status, body["checks"]["row_security"]) == (
+            503,
+            "does not bind the database role; see `manage.py check --database default`",
+        )
 
     def test_is_never_cached(self):
         assert "no-store" in health.readyz(RequestFactory().get("/")).headers["Cache-Control"]
@@ -92,7 +111,7 @@ class TestReadyz:
 
         monkeypatch.setattr(health, "database_problem", fail)
         down = "database is down"
-        checks = {"database": "database error", "migrations": down, "worker": down}
+        checks = {"database": "database error", "migrations": down, "row_security": down, "worker": down}
         assert only_checks(answer(health.readyz)) == (503, {"status": "unavailable", "checks": checks})
 
     def test_tells_how_old_things_are(self):

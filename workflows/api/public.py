@@ -14,11 +14,12 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.tenancy import account_scope
 from workflows.engine import clock
 from workflows.messaging import tokens
 from workflows.messaging.links import is_web_address
 from workflows.messaging.services import engagement
-from workflows.messaging.tokens import BadToken
+from workflows.messaging.tokens import BadToken, Sent
 
 logger = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
     except BadToken:
         return HttpResponse(PIXEL, content_type="image/gif", status=404)
     if is_read_by_someone(request):
-        count(lambda now: engagement.record_open(sent=sent, now=now))
+        count(sent, lambda now: engagement.record_open(sent=sent, now=now))
     return HttpResponse(PIXEL, content_type="image/gif")
 
 
@@ -72,7 +73,7 @@ def clicked(request: HttpRequest, token: str) -> HttpResponse:
     if not is_web_address(url):
         return page("gone", status=404)
     if is_read_by_someone(request):
-        count(lambda now: engagement.record_click(sent=sent, url=url, now=now))
+        count(sent, lambda now: engagement.record_click(sent=sent, url=url, now=now))
     return HttpResponseRedirect(url)
 
 
@@ -84,11 +85,12 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         sent = tokens.read_unsubscribe_token(token)
     except BadToken:
         return page("gone", status=404)
-    if request.method == "POST":
-        engagement.unsubscribe(sent=sent, now=clock.now())
-        return page("done", sender=engagement.sender_name(sent))
-    state = "done" if engagement.is_unsubscribed(sent) else "ask"
-    return page(state, sender=engagement.sender_name(sent))
+    with account_scope(sent.account_id):
+        if request.method == "POST":
+            engagement.unsubscribe(sent=sent, now=clock.now())
+            return page("done", sender=engagement.sender_name(sent))
+        state = "done" if engagement.is_unsubscribed(sent) else "ask"
+        return page(state, sender=engagement.sender_name(sent))
 
 
 def is_read_by_someone(request: HttpRequest) -> bool:
@@ -97,10 +99,11 @@ def is_read_by_someone(request: HttpRequest) -> bool:
     return request.method == "GET" and not is_ahead
 
 
-def count(record: Callable[[datetime], None]) -> None:
+def count(sent: Sent, record: Callable[[datetime], None]) -> None:
     """Record what happened; that the database is away must not keep people from where they want to go."""
     try:
-        record(clock.now())
+        with account_scope(sent.account_id):
+            record(clock.now())
     except (OperationalError, InterfaceError):
         logger.warning("an opening or a click could not be recorded", exc_info=True)
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from uuid_utils.compat import uuid7
 
+from accounts.tenancy import system_scope
 from workflows.actions.outside import Lane
 from workflows.crm.imports import unfinished_imports
 from workflows.engine import clock
@@ -60,6 +61,7 @@ class Pulse(threading.Thread):
         self._ended.set()
         self.join(timeout=settings.ENGINE["pulse_seconds"] + 5)
 
+    @system_scope("the pulse looks what is due, whoever it is for")
     def beat(self) -> None:
         give_back_failed()
         extend_leases()

@@ -1,18 +1,22 @@
 """The tasks that workers carry out: each does what is to be done now, whatever woke it, and may be lost or doubled."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from accounts.scoping import AccountRow
 from accounts.services.requests import forget_requests
+from accounts.tenancy import accounts_scope, system_scope
 from workflows.crm.imports import run_import
-from workflows.crm.models import ImportStatus
+from workflows.crm.models import Import, ImportStatus
 from workflows.crm.services.course_access import expire_access
 from workflows.engine import clock
 from workflows.engine.advance import advance
@@ -27,6 +31,7 @@ from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
 from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick, wake
+from workflows.models import Workflow
 
 _dispatching = Lock()
 _recovering = Lock()
@@ -46,23 +51,45 @@ def once(lock: Lock) -> Iterator[bool]:
             lock.release()
 
 
+def tick(tick: Tick, **options: Any) -> Callable[[Callable[..., None]], Any]:
+    """Make a function the task of a tick. It starts out reaching all accounts, as ticks say nothing of whose work is
+    due; what is done for one account alone enters that account."""
+
+    def register(function: Callable[..., None]) -> Any:
+        @wraps(function)
+        def carry_out(*arguments: Any, **named: Any) -> None:
+            with system_scope("ticks do what is due, whoever it is for"):
+                function(*arguments, **named)
+
+        return app.task(name=f"{TASK_NAMESPACE}.{tick}", **options)(carry_out)
+
+    return register
+
+
+@contextmanager
+def within_account_of(model: type[AccountRow], row_id: str) -> Iterator[None]:
+    """Reach the account of a row alone within the block; nothing at all when the row is gone."""
+    with accounts_scope(model.objects.filter(id=row_id).values_list("account_id", flat=True)):
+        yield
+
+
 AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
 """For what no pulse would find again by itself."""
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.ADVANCE}", queue=STEPS_QUEUE)
+@tick(Tick.ADVANCE, queue=STEPS_QUEUE)
 def advance_tick() -> None:
     """Take due steps."""
     advance(seconds=settings.ENGINE["tick_seconds"], is_stopping=is_stopping)
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.PERFORM}")
+@tick(Tick.PERFORM)
 def perform_tick(lane: str) -> None:
     """Make the calls that are due in a lane."""
     lane_of(lane).look(seconds=settings.ENGINE["tick_seconds"])
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.DISPATCH}", queue=CHORES_QUEUE)
+@tick(Tick.DISPATCH, queue=CHORES_QUEUE)
 def dispatch_tick() -> None:
     """Tell consumers of new events."""
     with once(_dispatching) as is_first:
@@ -70,7 +97,7 @@ def dispatch_tick() -> None:
             dispatch(is_stopping=is_stopping)
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.RECOVER}", queue=CHORES_QUEUE)
+@tick(Tick.RECOVER, queue=CHORES_QUEUE)
 def recover_tick() -> None:
     """Take over what dead workers held."""
     with once(_recovering) as is_first:
@@ -80,7 +107,7 @@ def recover_tick() -> None:
             revive_jobs()
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.TELL_OWNERS}", queue=CHORES_QUEUE)
+@tick(Tick.TELL_OWNERS, queue=CHORES_QUEUE)
 def tell_owners_tick() -> None:
     """Tell owners what failed or waits for them."""
     with once(_telling) as is_first:
@@ -88,7 +115,7 @@ def tell_owners_tick() -> None:
             tell_owners(is_stopping=is_stopping)
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.CLOSE_CAMPAIGNS}", queue=CHORES_QUEUE)
+@tick(Tick.CLOSE_CAMPAIGNS, queue=CHORES_QUEUE)
 def close_campaigns_tick() -> None:
     """End campaigns whose time is over."""
     with once(_closing) as is_first:
@@ -96,7 +123,7 @@ def close_campaigns_tick() -> None:
             close_campaigns(now=clock.now(), is_stopping=is_stopping)
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.EXPIRE_ACCESS}", queue=CHORES_QUEUE)
+@tick(Tick.EXPIRE_ACCESS, queue=CHORES_QUEUE)
 def expire_access_tick() -> None:
     """End access to courses whose time is over."""
     with once(_expiring) as is_first:
@@ -104,28 +131,31 @@ def expire_access_tick() -> None:
             expire_access(now=clock.now(), is_stopping=is_stopping)
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.SETTLE_WORKFLOW}", queue=CHORES_QUEUE, retry=AGAIN)
+@tick(Tick.SETTLE_WORKFLOW, queue=CHORES_QUEUE, retry=AGAIN)
 def settle_workflow_tick(workflow_id: str) -> None:
     """Pause or resume what is inside a workflow, as its state demands."""
-    settle_workflow(UUID(workflow_id), clock.now())
+    with within_account_of(Workflow, workflow_id):
+        settle_workflow(UUID(workflow_id), clock.now())
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.CANCEL_EXECUTIONS}", queue=CHORES_QUEUE, retry=AGAIN)
+@tick(Tick.CANCEL_EXECUTIONS, queue=CHORES_QUEUE, retry=AGAIN)
 def cancel_executions_tick(workflow_id: str, reason: str, before: str) -> None:
     """Cancel what was inside a workflow at a certain time."""
-    cancel_all(UUID(workflow_id), reason, datetime.fromisoformat(before))
+    with within_account_of(Workflow, workflow_id):
+        cancel_all(UUID(workflow_id), reason, datetime.fromisoformat(before))
 
 
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.RUN_IMPORT}", queue=CHORES_QUEUE, retry=AGAIN)
+@tick(Tick.RUN_IMPORT, queue=CHORES_QUEUE, retry=AGAIN)
 def run_import_tick(import_id: str) -> None:
     """Import a file of contacts; one that a stopping worker leaves unfinished is queued again."""
-    job = run_import(import_id=UUID(import_id), is_stopping=is_stopping, clock=clock.now)
+    with within_account_of(Import, import_id):
+        job = run_import(import_id=UUID(import_id), is_stopping=is_stopping, clock=clock.now)
     if job.status == ImportStatus.RUNNING and is_stopping():
         wake(Tick.RUN_IMPORT, import_id=import_id)
 
 
 @app.periodic(cron="17 3 * * *")
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.PRUNE_LOGS}", queue=CHORES_QUEUE, retry=AGAIN)
+@tick(Tick.PRUNE_LOGS, queue=CHORES_QUEUE, retry=AGAIN)
 def prune_logs_tick(timestamp: int) -> None:
     """Remove logs that are older than their account keeps them, and answers kept for idempotency keys."""
     prune_logs(now=clock.now(), is_stopping=is_stopping)
@@ -134,7 +164,7 @@ def prune_logs_tick(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name=f"{TASK_NAMESPACE}.{Tick.COUNT_LEVELS}", queue=CHORES_QUEUE, queueing_lock=Tick.COUNT_LEVELS)
+@tick(Tick.COUNT_LEVELS, queue=CHORES_QUEUE, queueing_lock=Tick.COUNT_LEVELS)
 def count_levels_tick(timestamp: int) -> None:
     """Count executions by status, for `/metrics`."""
     count_levels(now=clock.now())

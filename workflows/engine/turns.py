@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from accounts.problems import Conflict, Invalid, Missing
+from accounts.tenancy import account_scope
 from workflows.actions.base import AccountFacts, Step, StepBatch, WorkflowFacts
 from workflows.actions.outcomes import Failed, Outcome, Skipped
 from workflows.crm import arrays
@@ -128,7 +129,7 @@ class Attempt:
         Raises only what says nothing about the step: the database's passing troubles and a lost connection.
         """
         try:
-            with transaction.atomic():
+            with account_scope(runs[0].account_id), transaction.atomic():
                 outcomes, ended = self.run_many(runs, log_ids)
                 texts = self.texts(outcomes, len(runs))
             self.ended += ended

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.actors import Actor
 from accounts.problems import Invalid
 from accounts.services.accounts import create_account
+from accounts.tenancy import system_scope
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
             "--rate-limit", type=int, metavar="N", help="Sets every API limit of the account to N; default: 100."
         )
 
+    @system_scope("an account is made")
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             account, is_new_user = create_account(

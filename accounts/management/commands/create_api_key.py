@@ -9,6 +9,7 @@ from accounts.actors import Actor
 from accounts.api.identifiers import parse_uuid
 from accounts.models import Account, Membership, Role
 from accounts.services.api_keys import create_api_key
+from accounts.tenancy import system_scope
 
 
 class Command(BaseCommand):
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--role", required=True, choices=Role.values, help="What the key may do.")
         parser.add_argument("--name", default="", help="What the key is for, at most 80 characters.")
 
+    @system_scope("the account is known once it is found")
     def handle(self, *args: Any, **options: Any) -> None:
         account_id = parse_uuid(options["account"])
         if account_id is None or not Account.objects.filter(pk=account_id).exists():

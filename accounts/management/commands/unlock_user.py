@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.actors import Actor
 from accounts.problems import Missing
 from accounts.services.logins import unlock_user
+from accounts.tenancy import system_scope
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
             help="Remove authenticator app, security keys and recovery codes: the password alone signs in.",
         )
 
+    @system_scope("the change is noted in each account of the user")
     def handle(self, *, email: str, forget_second_factor: bool, **options: Any) -> None:
         try:
             unlocked = unlock_user(

@@ -22,6 +22,8 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.actors import Actor
+from accounts.tenancy import system_scope
+from config.database.walls import open_tables
 from config.postgres import DatabaseError, Server, uses_embedded_server
 from config.supervision import Supervisor
 from workflows.management.demo.seeding import EMAIL, PASSWORD, find_demo, seed_demo
@@ -121,12 +123,15 @@ class Command(BaseCommand):
                 raise CommandError(f"A server is running on {data_dir} already; choose another DATA_DIR.") from error
             yield
 
+    @system_scope("the demo account is looked for among all")
     def prepare(self, server: Server | None) -> None:
         """Bring the database up to date: server, migrations, demo account."""
         if server is not None and server.start():
             self.say("Database started.")
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        with connection.as_owner():  # type: ignore[attr-defined]  # our own engine; only the owner may look at old data
+            executor = MigrationExecutor(connection)
+            is_outdated = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()) or open_tables())
+        if is_outdated:
             self.say("Applying migrations…")
             call_command("migrate", interactive=False, verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -39,10 +39,11 @@ class TestSocketDir:
 
 def test_the_databases_entry_names_the_socket():
     assert embedded_database(Path("/srv/crm")) == {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.database",
         "NAME": "followthrough",
-        "USER": "followthrough",
+        "USER": "followthrough_app",
         "PASSWORD": "",
+        "OWNER": {"USER": "followthrough", "PASSWORD": ""},
         "HOST": "/srv/crm/run",
         "PORT": "5432",
     }

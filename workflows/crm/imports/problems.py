@@ -8,6 +8,7 @@ from datetime import datetime
 import uuid_utils
 from django.db import connection
 
+from accounts.tenancy import account_scope
 from workflows.crm import arrays
 from workflows.crm.imports.rows import RowProblem
 from workflows.crm.models import Import, ImportProblem
@@ -50,11 +51,12 @@ def problems_as_csv(job: Import) -> Iterator[str]:
     headings: list[str] = []
     last_line = 0
     while True:
-        page = list(
-            ImportProblem.objects.for_account(job.account_id)
-            .filter(job=job, line__gt=last_line)
-            .order_by("line")[:PAGE_SIZE]
-        )
+        with account_scope(job.account_id):  # an answer is streamed when the request's own scope has ended
+            page = list(
+                ImportProblem.objects.for_account(job.account_id)
+                .filter(job=job, line__gt=last_line)
+                .order_by("line")[:PAGE_SIZE]
+            )
         if not page:
             break
         if not headings:

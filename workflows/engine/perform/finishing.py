@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from structlog.contextvars import bound_contextvars
 
+from accounts.tenancy import account_scope
 from workflows.actions.outcomes import AwaitCallback, Done, Failed, Outcome
 from workflows.actions.outside import CallFailed, ErrorClass, OutcomeUnknown, OutsideType, Performed, Retryable
 from workflows.crm.services.locking import lock_contacts
@@ -251,7 +252,7 @@ def attempt_of(failure: CallFailed, now: datetime) -> dict[str, str]:
 def record_calls(kind: OutsideType, calls: Sequence[Performed], account_id: UUID, now: datetime) -> None:
     """Call the type's `record_many`; when it raises, halve the calls down to the one at fault, which is passed over."""
     try:
-        with transaction.atomic():
+        with account_scope(account_id), transaction.atomic():
             kind.record_many(calls, account_id=account_id, now=now)
         return
     except Exception as error:
@@ -278,7 +279,7 @@ def outcome_of(call: Call) -> Done | AwaitCallback | CallFailed:
 
 def made(call: Call) -> Done | AwaitCallback | CallFailed:
     try:
-        with CALL_SECONDS.labels(call.kind.lane).time():
+        with account_scope(call.account_id), CALL_SECONDS.labels(call.kind.lane).time():
             outcome = call.kind.perform(call.arguments(), key=call.key)
         texts_of(outcome)
         return outcome

@@ -7,6 +7,7 @@ import time
 import structlog
 from django.db import connection
 
+from accounts.tenancy import system_scope
 from workflows.engine.failures import is_nobodys_fault
 from workflows.engine.perform.capacity import caps_of
 from workflows.engine.perform.lanes import LaneRunner
@@ -77,6 +78,7 @@ class LaneThread(threading.Thread):
     def run(self) -> None:
         self._context.run(self._work)
 
+    @system_scope("a lane makes the calls that are due, whoever they are for")
     def _work(self) -> None:
         try:
             while self._ends_at is None or (not self.runner.is_empty and time.monotonic() < self._ends_at):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.tenancy import system_scope
 from workflows.engine import clock
 from workflows.engine.stuck import BOUND, find_stuck
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
         "else prints a line for each kind of finding and ends with 1. Changes nothing."
     )
 
+    @system_scope("what hangs is looked for in all accounts")
     def handle(self, **options: Any) -> None:
         kinds = 0
         for found in find_stuck(now=clock.now()):

@@ -3,12 +3,14 @@
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from accounts.actors import Actor
 from accounts.problems import Invalid
+from accounts.tenancy import account_scope
 from workflows.crm import imports
 from workflows.crm.models import ImportHandling, ImportStatus
 from workflows.management.running.choosing import find_account, wrong
@@ -47,12 +49,18 @@ class Command(BaseCommand):
             "--errors", type=Path, metavar="PATH", help="Write the rows that could not be read, with the reasons."
         )
 
-    def handle(self, *, file: Path, account: str, tag: str, errors: Path | None, **options: Any) -> None:
+    def handle(self, *, file: Path, account: str, **options: Any) -> None:
         if not file.is_file():
             raise wrong(f"There is no file {file}.")
+        account_id = find_account(account).id
+        with account_scope(account_id):
+            self.take_in(account_id, file, **options)
+
+    def take_in(self, account_id: UUID, file: Path, *, tag: str, errors: Path | None, **options: Any) -> None:
+        """Import the file and say what came of it."""
         try:
             job = imports.start_import(
-                account_id=find_account(account).id,
+                account_id=account_id,
                 actor=Actor(label="manage.py import_contacts"),
                 path=file,
                 tag_name=tag,

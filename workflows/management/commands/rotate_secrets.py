@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.login.encryption import rotate_second_factors
+from accounts.tenancy import system_scope
 from workflows.messaging.secrets import rotate_secrets
 
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--new-key", action="store_true", help="only print a new key for SECRET_KEYS")
 
+    @system_scope("secrets of all accounts are encrypted anew")
     def handle(self, *, new_key: bool, **options: Any) -> None:
         if new_key:
             self.stdout.write(Fernet.generate_key().decode())

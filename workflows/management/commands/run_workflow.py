@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from accounts.actors import Actor
 from accounts.models import Account
 from accounts.problems import Conflict
+from accounts.tenancy import account_scope
 from workflows.crm import imports
 from workflows.crm.models import Contact, ImportStatus
 from workflows.engine import clock
@@ -48,8 +49,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        console = console_on(options.get("stdout"))
         account = choosing.find_account(options["account"])
+        with account_scope(account.id):
+            self.lead(account, options)
+
+    def lead(self, account: Account, options: dict[str, Any]) -> None:
+        """Enroll the contacts and watch them."""
+        console = console_on(options.get("stdout"))
         workflow = choosing.find_workflow(account, options["workflow"])
         run, counts = enroll(workflow, chosen_contacts(account, options, console))
         console.print(reporting.enrollment_line(counts, workflow.name))

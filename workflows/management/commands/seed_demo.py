@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actors import Actor
+from accounts.tenancy import system_scope
 from workflows.management.demo.seeding import EMAIL, PASSWORD, find_demo, seed_demo
 
 PRODUCTION = "config.settings.production"
@@ -18,6 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-missing", action="store_true", help="Leave a demo account that is there alone.")
 
+    @system_scope("the demo account is looked for among all")
     def handle(self, *, if_missing: bool, **options: Any) -> None:
         if settings.SETTINGS_MODULE == PRODUCTION:
             raise CommandError("The demo has a superuser whose password everybody knows: not in production.")
