@@ -6,7 +6,7 @@ from typing import Any
 from accounts.admin.panels import Panel, cells, cut, link_to, list_of
 from workflows.admin.cells import chip, when
 from workflows.analytics.timeline import Entry, EntryKind, timeline
-from workflows.crm.models import Contact, Event, Note, Task
+from workflows.crm.models import Contact, Event, Note, Opportunity, Task
 from workflows.messaging.models import Message
 from workflows.models import WorkflowExecution
 
@@ -19,6 +19,7 @@ def contact_panels(contact: Contact) -> Sequence[Panel]:
     return [
         executions(contact),
         open_tasks(contact),
+        opportunities(contact),
         notes(contact),
         messages(contact),
         consents(contact),
@@ -58,6 +59,27 @@ def open_tasks(contact: Contact) -> Panel:
         ),
         link=list_of(Task, contact=contact),
         empty="Nothing to do.",
+    )
+
+
+def opportunities(contact: Contact) -> Panel:
+    rows = Opportunity.objects.for_account(contact.account_id).filter(contact=contact)
+    return Panel(
+        title="Opportunities",
+        headings=("Opportunity", "Pipeline", "Stage", "Value", "Status", "Owner"),
+        rows=cells(
+            (
+                link_to(row, cut(row.name)),
+                row.pipeline,
+                row.stage,
+                f"{row.value:,.2f} {row.currency}",
+                chip(row.status),
+                row.owner,
+            )
+            for row in rows.select_related("pipeline", "stage", "owner").order_by("-id")[:SHOWN]
+        ),
+        link=list_of(Opportunity, contact=contact),
+        empty="No deal is in sight.",
     )
 
 

@@ -198,9 +198,9 @@ def delete_stage(*, account_id: UUID, actor: Actor, pipeline_id: UUID, stage_id:
         raise Conflict("last_stage", "A pipeline keeps one stage at least; add another first, or delete the pipeline.")
     require_unused(account_id=account_id, target=target_of_stage(stage))
     _clear(Opportunity.objects.for_account(account_id).filter(stage=stage), "stage")
-    before = _facts(stage)
+    before, others = _facts(stage), [each for each in stages if each is not stage]
     stage.delete()
-    _put_in_order([each for each in stages if each.id != stage_id])
+    _put_in_order(others)
     _record(pipeline, actor, "stage.deleted", before, {})
 
 

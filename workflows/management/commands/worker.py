@@ -115,7 +115,7 @@ def become_worker(parent: int) -> None:
         if os.getppid() == parent:
             work()
             status = 0
-    except BaseException:  # noqa: BLE001 - a forked process must not return into its parent's code
+    except BaseException:
         logger.critical("a worker ended by an error", pid=os.getpid(), exc_info=True)
     finally:
         os._exit(status)

@@ -17,7 +17,7 @@ from workflows.crm.models import Contact
 from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.enroll import enroll_many
-from workflows.management.demo import plans, records
+from workflows.management.demo import deals, plans, records
 from workflows.management.demo.outside import add_template, connect_postbox
 from workflows.models import Workflow
 
@@ -74,7 +74,18 @@ def seed_demo(*, actor: Actor) -> Seeded:
             activate_workflow(account_id=account.id, actor=actor, workflow_id=workflow.id)
         if workflow.name == plans.NEW_LEAD_WELCOME:
             lead_through(workflow, contact_ids, now)
+    add_sales(account.id, actor, owner_id, now)
     return Seeded(account, is_new)
+
+
+def add_sales(account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> None:
+    """Add the pipeline with its opportunities and the workflow that works on them, where they are missing."""
+    pipeline = deals.add_deals(account_id=account_id, actor=actor, now=now)
+    workflow = deals.add_deal_workflow(
+        account_id=account_id, actor=actor, owner_id=owner_id, pipeline_id=pipeline.id, team_name=TEAM
+    )
+    if workflow is not None:
+        activate_workflow(account_id=account_id, actor=actor, workflow_id=workflow.id)
 
 
 def add_colleagues(account: Account, actor: Actor) -> list[UUID]:

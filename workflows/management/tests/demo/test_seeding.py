@@ -8,7 +8,18 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from accounts.models import Account, AuditEntry, Membership, Role, Team, User
-from workflows.crm.models import Consent, Contact, ContactIdentity, CustomField, Event, FieldType, Note, Task
+from workflows.crm.models import (
+    Consent,
+    Contact,
+    ContactIdentity,
+    CustomField,
+    Event,
+    FieldType,
+    Note,
+    Opportunity,
+    StageEntry,
+    Task,
+)
 from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
 from workflows.messaging.models import Connection, EmailTemplate
 from workflows.models import ActionExecution, Workflow, WorkflowExecution
@@ -24,6 +35,8 @@ TABLES = (
     ContactIdentity,
     Note,
     Task,
+    Opportunity,
+    StageEntry,
     Event,
     Consent,
     WorkflowExecution,
@@ -74,6 +87,14 @@ class TestSeedDemo:
         assert Consent.objects.for_account(demo).filter(state="opt_out").count() > 20
         assert ContactIdentity.objects.for_account(demo).filter(kind="external").count() > 300
 
+    def test_has_a_pipeline_with_opportunities_at_every_stage(self, demo):
+        opportunities = Opportunity.objects.for_account(demo)
+        stages = opportunities.values_list("stage__name", flat=True).distinct()
+        assert set(stages) == {"New", "Qualified", "Proposal sent", "Negotiation", "Won", "Lost"}
+        assert opportunities.count() == 96
+        assert opportunities.filter(status="won").count() == 16
+        assert StageEntry.objects.for_account(demo).count() > 200
+
     def test_defines_a_field_of_every_type(self, demo):
         types = CustomField.objects.for_account(demo).values_list("field_type", flat=True)
         assert set(types) == set(FieldType.values)
@@ -84,6 +105,7 @@ class TestSeedDemo:
             "New lead welcome": "active",
             "Dormant customer review": "draft",
             "Newsletter offer": "active",
+            "Qualified lead to sales": "active",
         }
         runs = WorkflowExecution.objects.for_account(demo)
         assert runs.count() == 200

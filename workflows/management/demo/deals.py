@@ -1,0 +1,142 @@
+"""The demo account's pipeline, its opportunities, and the workflow that works on them."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from accounts.actors import Actor
+from accounts.models import Team
+from workflows.authoring.chain import add_action
+from workflows.authoring.workflows import create_workflow
+from workflows.crm.models import Contact, Pipeline, Stage, StageKind
+from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.opportunities import (
+    Move,
+    OpportunityDraft,
+    Selector,
+    create_opportunities,
+    hold_stages,
+    move_opportunities,
+    opportunities_of,
+)
+from workflows.crm.services.pipelines import StageDraft, create_pipeline
+from workflows.models import Workflow
+
+PIPELINE = "Sales"
+QUALIFIED_LEAD = "Qualified lead to sales"
+STAGES = (
+    StageDraft("New"),
+    StageDraft("Qualified"),
+    StageDraft("Proposal sent"),
+    StageDraft("Negotiation"),
+    StageDraft("Won", StageKind.WON),
+    StageDraft("Lost", StageKind.LOST),
+)
+REACHED = (0, 1, 4, 2, 0, 1, 5, 3, 2, 0, 1, 4)
+"""How far every twelfth opportunity got, by the position of its stage."""
+PRODUCTS = ("Reporting package", "Onboarding", "Yearly subscription", "Integration project")
+COUNT = 96
+
+
+def add_deals(*, account_id: UUID, actor: Actor, now: datetime) -> Pipeline:
+    """Make the demo pipeline with its opportunities, unless it is there."""
+    there = Pipeline.objects.for_account(account_id).filter(name=PIPELINE).first()
+    if there is not None:
+        return there
+    pipeline = create_pipeline(account_id=account_id, actor=actor, name=PIPELINE, stages=STAGES)
+    contact_ids = (
+        Contact.objects.for_account(account_id)
+        .present()
+        .filter(owner__isnull=False)
+        .order_by("id")
+        .values_list("id", flat=True)[:COUNT]
+    )
+    contacts = list(lock_contacts(account_id=account_id, contact_ids=contact_ids).values())
+    drafts = [
+        OpportunityDraft(
+            contact,
+            pipeline.id,
+            f"{PRODUCTS[number % len(PRODUCTS)]} for {contact.first_name or contact.email}"[:200],
+            "EUR",
+            value=Decimal(400 + 175 * (number * 7 % 23)),
+            owner_id=contact.owner_id,
+            source="Demo",
+            expected_close_on=(now + timedelta(days=number % 60)).date(),
+        )
+        for number, contact in enumerate(contacts)
+    ]
+    begun_at = now - timedelta(days=30)
+    create_opportunities(account_id=account_id, actor=actor, drafts=drafts, now=begun_at)
+    by_id = hold_stages(account_id=account_id, pipeline_ids=[pipeline.id])
+    stages = list(by_id.values())
+    for position in range(1, len(stages)):
+        deals = opportunities_of(
+            account_id=account_id,
+            contact_ids=[contact.id for contact in contacts],
+            pipeline_id=pipeline.id,
+            selector=Selector.LATEST,
+        )
+        moves = [
+            Move(deals[contact.id], by_id[deals[contact.id].stage_id], stages[position])
+            for number, contact in enumerate(contacts)
+            if passes(REACHED[number % len(REACHED)], position)
+        ]
+        moved_at = begun_at + timedelta(days=5 * position)
+        move_opportunities(account_id=account_id, actor=actor, moves=moves, now=moved_at)
+    return pipeline
+
+
+def passes(reached: int, position: int) -> bool:
+    """Tell whether an opportunity that got so far came by a stage: those that are lost were never won."""
+    lost, won = len(STAGES) - 1, len(STAGES) - 2
+    return position <= reached and not (reached == lost and position == won)
+
+
+def add_deal_workflow(
+    *, account_id: UUID, actor: Actor, owner_id: UUID, pipeline_id: UUID, team_name: str
+) -> Workflow | None:
+    """Make the workflow that gives a lead to sales in turn and moves its opportunity on, unless it is there."""
+    if Workflow.objects.for_account(account_id).present().filter(name=QUALIFIED_LEAD).exists():
+        return None
+    team = Team.objects.for_account(account_id).get(name=team_name)
+    stage = Stage.objects.for_account(account_id).get(pipeline_id=pipeline_id, name="Qualified")
+    workflow = create_workflow(
+        account_id=account_id,
+        actor=actor,
+        name=QUALIFIED_LEAD,
+        description="Gives a lead to whose turn it is, opens an opportunity and moves it on after a day.",
+        owner_id=owner_id,
+    )
+    pipeline = {"pipeline_id": str(pipeline_id)}
+    steps = (
+        (
+            "assign_to_user",
+            {"assignment_type": "round_robin", "team_id": str(team.id), "only_if_unassigned": True},
+            "Whose turn it is",
+        ),
+        (
+            "create_opportunity",
+            {
+                **pipeline,
+                "name": "First order of {{ contact.name | default: contact.email | truncate: 150 }}",
+                "value": 900,
+            },
+            "Open an opportunity",
+        ),
+        ("wait_time", {"duration": 1, "unit": "days"}, "Wait a day"),
+        (
+            "move_pipeline_stage",
+            {**pipeline, "stage_id": str(stage.id), "allow_backward": False},
+            "Qualified, unless it is further on",
+        ),
+    )
+    for action_type, config, name in steps:
+        add_action(
+            account_id=account_id,
+            actor=actor,
+            workflow_id=workflow.id,
+            action_type=action_type,
+            action_config=config,
+            name=name,
+        )
+    return workflow
