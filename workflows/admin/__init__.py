@@ -2,8 +2,10 @@
 
 from workflows.admin import (
     action_executions,
+    campaigns,
     connections,
     contacts,
+    courses,
     custom_fields,
     email_templates,
     events,
@@ -27,8 +29,10 @@ from workflows.admin import (
 
 __all__ = [
     "action_executions",
+    "campaigns",
     "connections",
     "contacts",
+    "courses",
     "custom_fields",
     "email_templates",
     "events",
