@@ -13,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
 
 from accounts.api.errors import is_contention
+from accounts.api.identifiers import parse_uuid
 from accounts.models import Role
 
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -35,10 +36,11 @@ class StaffSite(UnfoldAdminSite):
         """Work in one of one's accounts from now on, or with an empty `account` in all of them."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        from accounts.admin.staff import CHOSEN, Staff  # noqa: PLC0415 - pages register when the site is there
+        from accounts.admin.staff import CHOSEN, staff_of  # noqa: PLC0415 - pages register when the site is there
 
         wanted = request.POST.get("account", "")
-        if wanted and Staff(request.user, wanted).chosen is None:
+        account_id = parse_uuid(wanted)
+        if wanted and not (account_id and staff_of(request).accounts().filter(pk=account_id).exists()):
             raise Http404
         request.session[CHOSEN] = wanted
         target = request.POST.get("next", "")
@@ -60,7 +62,7 @@ def account_menu(request: HttpRequest) -> dict[str, Any]:
     staff = staff_of(request)
     own, chosen = staff.accounts(Role.VIEWER), staff.chosen
     accounts = list(own.values_list("pk", "name")[: MOST_ACCOUNTS + 1])
-    name = "All accounts" if accounts else "No account"
+    name = accounts[0][1] if len(accounts) == 1 else "All accounts" if accounts else "No account"
     if chosen is not None:
         name = dict(accounts).get(chosen) or own.values_list("name", flat=True).get(pk=chosen)
     return {

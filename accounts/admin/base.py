@@ -147,7 +147,7 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
         request._form_account_id = account_id  # type: ignore[attr-defined]  # noqa: SLF001 - ours
         form_class = super().get_form(request, obj, change=change, **kwargs)
         assert issubclass(form_class, Refusals), "forms of the admin are StaffForms"
-        form_class.account_id = account_id  # type: ignore[assignment]  # of a page that is only looked at: none
+        form_class.account_id = account_id
         form_class.refusals = getattr(request, "_refusals", ())
         return form_class
 
@@ -215,6 +215,7 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
         row = kwargs.get("obj")
         if row is not None:
             context["subtitle"] = self.title_of(row)
+            context["original"] = Titled(row, self.title_of(row))
             context["operations"] = self.offered_operations(request, row)
             context["panels"] = self.get_panels(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -250,6 +251,20 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
     def get_deleted_objects(self, objs: Collection[Any], request: HttpRequest) -> Any:
         """Name the objects alone: what hangs on them may be millions of rows, and is the service's to take away."""
         return [str(each) for each in objs], {}, set(), []
+
+
+class Titled:
+    """A row under the title that its page gives it."""
+
+    def __init__(self, row: Model, title: str) -> None:
+        self._row = row
+        self._title = title
+
+    def __str__(self) -> str:
+        return self._title
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
 
 
 class SystemAdmin(ModelAdmin):

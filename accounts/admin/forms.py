@@ -1,6 +1,6 @@
 """Forms of the admin: their choices lie in the object's account, and a service's refusals land at their fields."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Field, Model, QuerySet
 
+from accounts.api.identifiers import parse_uuid
 from accounts.models import User
 from accounts.problems import Problem
 from accounts.scoping import AccountQuerySet
@@ -37,6 +38,10 @@ class AccountAutocomplete(AutocompleteSelect):
         super().__init__(field, admin_site, **options)
         self.account_id = account_id
 
+    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
+        """Leave out what is no id: Django looks it up unread, and stumbles."""
+        return super().optgroups(name, [each for each in value if parse_uuid(str(each))], attrs)
+
     def get_url(self) -> str:
         return f"{super().get_url()}?account={self.account_id}"
 
@@ -52,17 +57,13 @@ class Refusals:
     refusals: ClassVar[Sequence[Problem]] = ()
     attrs: ClassVar[Mapping[str, str]] = {}
 
-    fields: Mapping[str, forms.Field]
-    is_bound: bool
-    add_error: Callable[[str | None, forms.ValidationError], None]
-
-    def full_clean(self) -> None:
+    def full_clean(self: Any) -> None:
         super().full_clean()  # type: ignore[misc]
         if self.is_bound:
             for problem in self.refusals:
                 self.add_error(self.field_of(problem), forms.ValidationError(problem.detail, problem.code))
 
-    def field_of(self, problem: Problem) -> str | None:
+    def field_of(self: Any, problem: Problem) -> str | None:
         """Return the field that a problem is about; None: the form as a whole."""
         attr = problem.attr or ""
         for name in (self.attrs.get(attr), attr, attr.partition(".")[0], attr.removesuffix("_id")):

@@ -24,6 +24,8 @@ class HistoryMixin:
     """Shows the audit log instead of a log of Django's own, which knows no accounts and no API."""
 
     def history_view(self: Any, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -47,10 +49,10 @@ class HistoryMixin:
                 ),
                 empty="No change is on record.",
             ),
-            "object": row,
+            "original": row,
             "opts": self.opts,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django does
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/audit_history.html", context | (extra_context or {}))
 
     def has_history_permission(self: Any, request: HttpRequest, row: Any) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import model_ngettext
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -29,7 +30,7 @@ MOST_CHOICES = 200
 class OwnRelatedFilter(RelatedFieldListFilter):
     """A filter by a foreign key that offers rows of the accounts listed, never those of others."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         staff = staff_of(request)
         if staff.chosen is not None:
             rows = choices_in(field.remote_field.model, staff.chosen)
@@ -117,7 +118,7 @@ class ListMixin:
         identifier = parse_uuid(search_term.strip())
         if identifier is not None and self.search_ids:
             return queryset.filter(Q(*[(name, identifier) for name in self.search_ids], _connector=Q.OR)), False
-        return super().get_search_results(request, queryset, search_term)  # type: ignore[misc,no-any-return]
+        return super().get_search_results(request, queryset, search_term)  # type: ignore[misc]
 
     # Deleting several.
 
@@ -136,7 +137,7 @@ def delete_selected(model_admin: Any, request: HttpRequest, rows: QuerySet[Any])
             "objects_name": str(model_ngettext(rows)),
             "queryset": rows,
             "opts": model_admin.opts,
-            "action_checkbox_name": admin.helpers.ACTION_CHECKBOX_NAME,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "media": model_admin.media,
         }
         return TemplateResponse(request, model_admin.delete_selected_confirmation_template, context)

@@ -85,9 +85,9 @@ class OperationsMixin:
         ]
         return [*own, *super().get_urls()]  # type: ignore[misc]
 
-    def operation_view(self: Any, operation: Operation) -> Callable[..., HttpResponse]:
+    def operation_view(self: Any, operation: Operation) -> Callable[..., HttpResponseBase]:
         @csrf_protect
-        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+        def view(request: HttpRequest, object_id: str) -> HttpResponseBase:
             row = self.get_object(request, unquote(object_id))
             if not self.has_view_permission(request, row) or not self.is_allowed(request, operation.role, row):
                 raise PermissionDenied
@@ -97,7 +97,7 @@ class OperationsMixin:
 
         return view
 
-    def operate(self: Any, request: HttpRequest, operation: Operation, row: Any) -> HttpResponse:
+    def operate(self: Any, request: HttpRequest, operation: Operation, row: Any) -> HttpResponseBase:
         page = HttpResponseRedirect(
             reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
         )

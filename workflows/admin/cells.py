@@ -30,7 +30,9 @@ def chip(value: str, text: str = "") -> str:
 
 def when(moment: datetime | None) -> str:
     """Return a time as people read it, in the time zone of the page; empty when there is none."""
-    return f"{localtime(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
+    if moment is None:
+        return ""
+    return format_html('<span class="whitespace-nowrap">{}</span>', f"{localtime(moment):%Y-%m-%d %H:%M:%S}")
 
 
 def as_code(value: Any) -> str:

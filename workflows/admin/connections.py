@@ -152,7 +152,7 @@ class ConnectionAdmin(AccountScopedAdmin):
         )
 
     def perform_change(self, acting: Acting, row: Connection, data: dict[str, Any]) -> Connection:
-        changes = {name: data[name] for name in ("name", "is_enabled") if name in data}
+        changes: dict[str, Any] = {name: data[name] for name in ("name", "is_enabled") if name in data}
         if settings := settings_of(data):
             changes["settings"] = settings
         if data.get("forget_password"):

@@ -1,10 +1,10 @@
 """Forms about contacts: the account's custom fields among the own ones, and what is done to one contact."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
@@ -95,7 +95,7 @@ def as_typed(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, str) and value.endswith("Z") and "T" in value:
         try:
-            return timezone.datetime.fromisoformat(value)
+            return datetime.fromisoformat(value)
         except ValueError:
             return value
     return value

@@ -20,7 +20,7 @@ from workflows.crm.services.contacts import ContactDraft
 from workflows.engine import clock
 from workflows.engine.operations import enroll_by_hand
 
-OWN_FIELDS = ("first_name", "last_name", "email", "phone", "timezone", "owner", "source", "tags")
+LAYOUT = (("first_name", "last_name"), ("email", "phone"), ("timezone", "source"), "owner", "tags")
 
 
 def add_note(acting: Acting, contact: Contact, data: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ class ContactAdmin(AccountScopedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         names = [f"{PREFIX}{field.key}" for field in self.custom_fields_of(request, obj)]
-        own: list[Any] = [(None, {"fields": OWN_FIELDS})]
+        own: list[Any] = [(None, {"fields": LAYOUT})]
         return [*own, ("Custom fields", {"fields": names})] if names else own
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -37,7 +37,8 @@ class TeamForm(StaffForm):
         super().__init__(*args, **kwargs)
         if "people" in self.fields:
             own = Membership.objects.for_account(self.account_id).filter(is_active=True)
-            self.fields["people"].queryset = own.select_related("user")
+            field: Any = self.fields["people"]
+            field.queryset = own.select_related("user")
 
 
 @admin.register(Team)

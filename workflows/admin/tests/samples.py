@@ -25,6 +25,8 @@ from workflows.crm.tests.factories import (
     LessonFactory,
     NoteFactory,
     NotificationFactory,
+    OpportunityFactory,
+    PipelineFactory,
     TagFactory,
     TaskFactory,
 )
@@ -65,6 +67,8 @@ RULES: Mapping[str, Rule] = {
     "crm.Event": Rule(),
     "crm.Import": Rule(verbs="create"),
     "crm.Note": Rule(verbs="create change delete"),
+    "crm.Opportunity": Rule(verbs="create change delete"),
+    "crm.Pipeline": Rule(verbs="create change delete"),
     "crm.Tag": Rule(verbs="create change delete"),
     "crm.Task": Rule(verbs="create change delete"),
     "messaging.CircuitBreaker": Rule(read=Role.ADMIN),
@@ -139,6 +143,8 @@ SAMPLES: Mapping[str, Callable[[Account], Any]] = {
     "crm.Import": lambda account: ImportFactory(account=account),
     "crm.Note": lambda account: NoteFactory(contact=ContactFactory(account=account)),
     "crm.Notification": lambda account: NotificationFactory(account=account),
+    "crm.Opportunity": lambda account: OpportunityFactory(contact=ContactFactory(account=account)),
+    "crm.Pipeline": lambda account: PipelineFactory(account=account),
     "crm.Tag": lambda account: TagFactory(account=account),
     "crm.Task": lambda account: TaskFactory(contact=ContactFactory(account=account)),
     "messaging.CircuitBreaker": circuit_breaker,
@@ -202,6 +208,18 @@ ADDED: Mapping[str, Callable[[Account], dict[str, Any]]] = {
         "content": "Called.",
         "note_type": "general",
     },
+    "crm.Opportunity": lambda account: {
+        "contact": ContactFactory(account=account).pk,
+        "name": "Order",
+        "stage": PipelineFactory(account=account).stages.first().pk,
+        "value": "12.50",
+        "currency": "EUR",
+        "status": "open",
+        "owner": "",
+        "source": "",
+        "expected_close_on": "2026-12-24",
+    },
+    "crm.Pipeline": lambda account: {"name": "Sales", "stages": "New\nWon: won\nLost: lost"},
     "crm.Tag": lambda account: {"name": "Gold", "color": "#ffcc00"},
     "crm.Task": lambda account: {
         "contact": ContactFactory(account=account).pk,
@@ -232,7 +250,7 @@ ADDED: Mapping[str, Callable[[Account], dict[str, Any]]] = {
     "messaging.Secret": lambda account: {"name": "token", "value": "planted-value"},
 }
 """Fields of a form that makes a row."""
-CHANGED: Mapping[str, dict[str, Any]] = {
+CHANGED: Mapping[str, dict[str, Any] | Callable[[Any], dict[str, Any]]] = {
     "accounts.Account": {
         "name": "Renamed",
         "timezone": "Europe/Berlin",
@@ -251,6 +269,17 @@ CHANGED: Mapping[str, dict[str, Any]] = {
     "crm.Lesson": {"title": "Renamed", "position": "0", "drip_days": "0", "level": "preview"},
     "crm.CustomField": {"label": "Renamed", "options": ""},
     "crm.Note": {"content": "Changed."},
+    "crm.Opportunity": lambda row: {
+        "name": "Renamed",
+        "stage": row.stage_id,
+        "value": "1",
+        "currency": "USD",
+        "status": "open",
+        "owner": "",
+        "source": "",
+        "expected_close_on": "",
+    },
+    "crm.Pipeline": {"name": "Renamed", "stages": "New\nProposal\nWon: won\nLost: lost"},
     "crm.Tag": {"name": "Renamed", "color": "#000000"},
     "crm.Task": {"title": "Renamed", "description": "", "priority": "low", "status": "completed", "assignee": ""},
     "messaging.Connection": {"name": "Renamed", "host": "127.0.0.1", "port": "1", "security": "none", "username": "x"},
@@ -263,4 +292,10 @@ CHANGED: Mapping[str, dict[str, Any]] = {
     },
     "messaging.Secret": {"value": "another-planted-value"},
 }
-"""Fields of a form that changes the row of `SAMPLES`."""
+"""Fields of a form that changes the row of `SAMPLES`, or a function of that row."""
+
+
+def changes_of(label: str, row: Any) -> dict[str, Any]:
+    """Return the fields of a form that changes the row."""
+    fields = CHANGED.get(label, {"name": "X"})
+    return fields(row) if callable(fields) else dict(fields)
