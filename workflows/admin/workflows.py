@@ -43,7 +43,7 @@ class WorkflowAdmin(AccountScopedAdmin):
     fields = ("name", "description")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_counts(super().get_queryset(request).present())
+        return with_counts(super().get_queryset(request).filter(deleted_at=None))
 
     def get_urls(self) -> list[URLPattern]:
         return [*editor_urls(self.admin_site.admin_view), *super().get_urls()]

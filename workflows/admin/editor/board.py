@@ -127,7 +127,7 @@ def read_board(editing: Editing, *, is_checked: bool) -> Board:
         steps=StepList(None, [_card(item, inside, found) for item in items]),
         triggers=[_trigger_card(trigger, found) for trigger in triggers],
         counts=counts,
-        versions=versions.select_related("created_by").defer("definition").order_by("-number")[:VERSIONS_SHOWN],
+        versions=list(versions.select_related("created_by").defer("definition").order_by("-number")[:VERSIONS_SHOWN]),
         is_changed=has_unpublished_changes(workflow, items, triggers),
         is_checked=is_checked,
         problems=sorted(found, key=lambda mark: not mark.is_error),

@@ -32,7 +32,7 @@ class CommonForm(forms.Form):
         required=False,
         max_length=KEY_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "autocomplete": "off"}),
-        help_text="Templates of later steps read this step's results as `steps.<key>`. Lower-case letters, digits, _.",
+        help_text="Templates of later steps read this step's results as steps.<key>. Lower-case letters, digits and _.",
     )
     on_error = forms.ChoiceField(
         label="When it fails",

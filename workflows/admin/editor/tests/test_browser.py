@@ -240,6 +240,35 @@ class TestTheEditor:
         assert asked == ["Close without saving what you typed?"]
         expect(editor.drawer.get_by_label(re.compile("^Name"))).to_have_value("Typed")
 
+        staff_page.keyboard.press("Escape")
+        assert len(asked) == 2
+        expect(editor.drawer).to_be_visible()
+
+    def test_clones_and_goes_on_in_the_copy(self, staff_page: Page, draft: Workflow) -> None:
+        editor = Editor(staff_page, draft)
+        staff_page.get_by_role("link", name="Clone").click()
+        editor.fill(Name="Second")
+        editor.save("Clone")
+
+        expect(staff_page.locator("#state")).to_have_text("Second")
+        assert str(Workflow.objects.get(name="Second").pk) in staff_page.url
+
+    def test_says_when_the_server_is_away(self, browsing: Browsing, staff_page: Page, account: Account) -> None:
+        browsing.accept_status(500)
+        editor = Editor(staff_page, WorkflowFactory(account=account, chain=["add_tag", "wait_time"]))
+        said: list[str] = []
+        staff_page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+        staff_page.route("**/move/", lambda route: route.fulfill(status=500, body="broken"))
+
+        drag(staff_page, editor.card(2), editor.card(1))
+
+        expect(staff_page.locator("#editor-live")).to_contain_text("Nothing was changed; try again.")
+        editor.expect_titles(["Add tag", "Wait"])
+        assert said == ["The server could not do this (500). Nothing was changed; try again."]
+        browsing.settle()
+        assert len(browsing.problems) == 1
+        assert "Response Status Error Code 500" in browsing.problems.pop()
+
     def test_shows_names_as_text(self, staff_page: Page, account: Account) -> None:
         workflow = WorkflowFactory(account=account, chain=["add_tag", "add_note"], description=HOSTILE)
         Action.objects.filter(key="add_tag").update(name=HOSTILE[:120], action_config={"tag_name": HOSTILE[:50]})

