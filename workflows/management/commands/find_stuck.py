@@ -20,7 +20,7 @@ class Command(BaseCommand):
         kinds = 0
         for found in find_stuck(now=clock.now()):
             kinds += 1
-            number = f"{found.number} or more" if found.number >= BOUND else str(found.number)
+            number = f"{found.number} or more" if found.number == BOUND else str(found.number)
             self.stdout.write(
                 f"{found.kind}: {number} – {found.what} (e.g. {', '.join(found.samples)}). {found.remedy}"
             )
