@@ -51,6 +51,13 @@ class CampaignSerializer(StrictModelSerializer):
 class CampaignChange(StrictSerializer):
     """What can be set of a campaign."""
 
+    example = {
+        "name": "Spring offer",
+        "status": "active",
+        "workflow_id": "00000000-0000-4000-8000-000000000000",
+        "enrollment_limit": 500,
+    }
+
     name = serializers.CharField(max_length=100, help_text="1–100 characters; unique in the account.")
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=2000, help_text="≤ 2000 characters."
@@ -142,6 +149,8 @@ class CampaignMemberSerializer(StrictModelSerializer):
 class NewCampaignMember(StrictSerializer):
     """A contact that shall join."""
 
+    example = {"contact_id": "00000000-0000-4000-8000-000000000000"}
+
     contact_id = serializers.UUIDField(help_text="A contact of the account.")
     step_id = serializers.UUIDField(
         required=False,
@@ -152,6 +161,8 @@ class NewCampaignMember(StrictSerializer):
 
 class Leaving(StrictSerializer):
     """Why a contact leaves."""
+
+    example = {"reason": "Bought already"}
 
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=NOTE_LENGTH, help_text="≤ 500 characters; kept as `note`."

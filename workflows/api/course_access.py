@@ -50,6 +50,8 @@ class AccessSerializer(StrictModelSerializer):
 class NewAccess(StrictSerializer):
     """Access to grant."""
 
+    example = {"contact_id": "00000000-0000-4000-8000-000000000000", "level": "full", "duration_days": 365}
+
     contact_id = serializers.UUIDField(help_text="A contact of the account.")
     level = serializers.ChoiceField(
         choices=AccessLevel.choices, required=False, help_text="How much is open; `full` unless given."
@@ -73,6 +75,8 @@ class NewAccess(StrictSerializer):
 class Revocation(StrictSerializer):
     """How access ends."""
 
+    example = {"reason": "Refund", "retain_progress": False}
+
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=REASON_LENGTH, help_text="≤ 500 characters; kept with the access."
     )
@@ -83,6 +87,8 @@ class Revocation(StrictSerializer):
 
 class Completion(StrictSerializer):
     """A lesson that the contact completed, or did not after all."""
+
+    example = {"lesson_id": "00000000-0000-4000-8000-000000000000"}
 
     lesson_id = serializers.UUIDField(help_text="A lesson of the course.")
     is_completed = serializers.BooleanField(required=False, help_text="False takes it back; true unless given.")

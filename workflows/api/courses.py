@@ -43,6 +43,8 @@ class CourseSerializer(StrictModelSerializer):
 class CourseInput(StrictSerializer):
     """What can be set of a course."""
 
+    example = {"name": "Riding", "url": "https://learn.example.com/riding", "sender_email": "ada@acme.example"}
+
     name = serializers.CharField(max_length=100, help_text="1–100 characters; unique in the account.")
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=2000, help_text="≤ 2000 characters."
@@ -123,6 +125,8 @@ class LessonSerializer(StrictModelSerializer):
 
 class LessonInput(StrictSerializer):
     """What can be set of a lesson."""
+
+    example = {"title": "Saddling", "position": 0, "drip_days": 7, "level": "limited"}
 
     title = serializers.CharField(max_length=200, help_text="1–200 characters.")
     position = serializers.IntegerField(
