@@ -161,6 +161,8 @@ SPECTACULAR_SETTINGS = {
         "LeftReason": "workflows.crm.models.LeftReason",
         "AccessStatus": "workflows.crm.models.AccessStatus",
         "AccessLevel": "workflows.crm.models.AccessLevel",
+        "OpportunityStatus": "workflows.crm.models.OpportunityStatus",
+        "StageKind": "workflows.crm.models.StageKind",
     },
 }
 
