@@ -90,7 +90,7 @@ class CampaignAdmin(AccountScopedAdmin):
     list_filter = ("status",)
     list_select_related = ("account",)
     search_fields = ("name", "description")
-    fields = ("name", "description", "status", "workflow", ("starts_at", "ends_at"), "enrollment_limit")
+    fields = ("name", "description", "status", "workflow", "starts_at", "ends_at", "enrollment_limit")
     operations = (
         Operation(
             name="join",

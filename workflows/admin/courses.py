@@ -40,6 +40,7 @@ class CourseForm(StaffForm):
     attrs = {"welcome_template_id": "welcome_template"}
 
     url = forms.URLField(
+        label="Address",
         required=False,
         max_length=2048,
         assume_scheme="https",
