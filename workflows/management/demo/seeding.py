@@ -18,6 +18,7 @@ from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.enroll import enroll_many
 from workflows.management.demo import deals, plans, records
+from workflows.management.demo.membership import add_course_and_campaign
 from workflows.management.demo.outside import add_template, connect_postbox
 from workflows.models import Workflow
 
@@ -75,6 +76,7 @@ def seed_demo(*, actor: Actor) -> Seeded:
         if workflow.name == plans.NEW_LEAD_WELCOME:
             lead_through(workflow, contact_ids, now)
     add_sales(account.id, actor, owner_id, now)
+    add_course_and_campaign(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     return Seeded(account, is_new)
 
 

@@ -9,9 +9,12 @@ from django.db import transaction
 
 from accounts.models import Account, AuditEntry, Membership, Role, Team, User
 from workflows.crm.models import (
+    Campaign,
     Consent,
     Contact,
     ContactIdentity,
+    Course,
+    CourseAccess,
     CustomField,
     Event,
     FieldType,
@@ -22,7 +25,7 @@ from workflows.crm.models import (
 )
 from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
 from workflows.messaging.models import Connection, EmailTemplate
-from workflows.models import ActionExecution, Workflow, WorkflowExecution
+from workflows.models import Action, ActionExecution, Workflow, WorkflowExecution
 from workflows.tests.factories import ExecutionFactory
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +46,9 @@ TABLES = (
     AuditEntry,
     Connection,
     EmailTemplate,
+    Campaign,
+    Course,
+    CourseAccess,
 )
 
 
@@ -106,8 +112,10 @@ class TestSeedDemo:
             "Dormant customer review": "draft",
             "Newsletter offer": "active",
             "Qualified lead to sales": "active",
+            "Customer onboarding": "active",
+            "Reporting tips": "active",
         }
-        runs = WorkflowExecution.objects.for_account(demo)
+        runs = WorkflowExecution.objects.for_account(demo).filter(workflow__name="New lead welcome")
         assert runs.count() == 200
         assert set(runs.values_list("status", flat=True)) == {"completed", "waiting", "failed"}
         assert runs.filter(status="waiting").values("current_action_id").distinct().count() == 2
@@ -128,6 +136,22 @@ class TestSeedDemo:
         template = EmailTemplate.objects.for_account(demo).get()
         assert mail.action_config["template_id"] == str(template.id)
 
+    def test_has_a_course_and_a_campaign_that_customers_are_in(self, demo):
+        course, campaign = Course.objects.for_account(demo).get(), Campaign.objects.for_account(demo).get()
+        assert course.lessons.count() == 4
+        assert course.accesses.filter(status="active").count() == 30
+        assert (campaign.status, campaign.enrollment_limit) == ("active", 200)
+        steps = Workflow.objects.for_account(demo).get(name="Reporting tips")
+        assert campaign.workflow_id == steps.id
+        used = Action.objects.for_account(demo).values_list("action_type", flat=True)
+        assert {
+            "drip",
+            "add_to_campaign",
+            "remove_from_campaign",
+            "grant_course_access",
+            "revoke_course_access",
+        } <= set(used)
+
     def test_leaves_failures_to_look_at(self, demo):
         failed = ActionExecution.objects.for_account(demo).filter(status="failed")
         assert set(failed.values_list("action_key", "error_message")) == {
@@ -144,13 +168,14 @@ class TestSeedDemo:
         before = sizes()
         assert seed("--if-missing") == demo
         assert sizes() == before
-        assert Workflow.objects.for_account(demo).count() == 2
+        assert not Workflow.objects.for_account(demo).filter(name="Dormant customer review").exists()
 
     def test_puts_back_what_is_missing(self, demo):
         Workflow.objects.for_account(demo).filter(name="Dormant customer review").delete()
+        runs = WorkflowExecution.objects.for_account(demo).count()
         seed()
         assert Workflow.objects.for_account(demo).filter(name="Dormant customer review").count() == 1
-        assert WorkflowExecution.objects.for_account(demo).count() == 200
+        assert WorkflowExecution.objects.for_account(demo).count() == runs
 
     def test_touches_no_other_account(self, demo):
         other = ExecutionFactory(due_at=None)
