@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from config.postgres import THROWAWAY, Server
+from config.postgres.layout import binaries
 
 pytestmark = pytest.mark.proof
 
@@ -87,6 +88,41 @@ def test_the_roles_are_made_and_the_wall_stands(installation):
     everything = "SELECT set_config('followthrough.accounts', '*', true), (SELECT count(*) FROM accounts_account)"
     assert installation.ask(everything)[0][0] == "*"
     assert installation.ask("SELECT count(*) FROM pg_class WHERE relowner = 'crm_web'::regrole") == [(0,)]
+
+
+def test_a_dump_by_the_owner_holds_everything_and_is_restored(installation, tmp_path):
+    installation.manage("database", "setup-roles")
+    assert installation.manage("migrate", "-v0").returncode == 0
+    account = ("create_account", "Acme", "--owner", "me@example.test", "--password", "correct horse battery")
+    assert installation.manage(*account).returncode == 0
+    with installation.server.connect("postgres") as control:
+        control.execute("CREATE DATABASE copy OWNER crm_owner")
+    dump = tmp_path / "crm.dump"
+
+    def run(program, *arguments, **environment):
+        command = [binaries() / program, *arguments]
+        return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+    blind = run("pg_dump", "--format=custom", f"--file={dump}", installation.url("crm_owner"))
+    assert "would be affected by row-level security" in blind.stderr
+    everything = {"PGOPTIONS": "-c followthrough.accounts=*"}
+    options = ("--enable-row-security", "--format=custom", f"--file={dump}")
+    dumped = run("pg_dump", *options, installation.url("crm_owner"), **everything)
+    assert (dumped.returncode, dumped.stderr) == (0, "")
+    contents = run("pg_restore", "--list", str(dump)).stdout.splitlines()
+    wanted = tmp_path / "crm.list"
+    wanted.write_text("\n".join(line for line in contents if " ROW SECURITY " not in line and " POLICY " not in line))
+    into = f"--dbname={installation.url('crm_owner', 'copy')}"
+    restored = run("pg_restore", f"--use-list={wanted}", "--exit-on-error", "--no-owner", "--jobs=2", into, str(dump))
+    assert (restored.returncode, restored.stderr) == (0, "")
+    copied = {"DATABASE_URL": installation.url("crm_web", "copy")}
+    assert installation.manage("migrate", "-v0", **copied).returncode == 0
+
+    with psycopg.connect(installation.url("crm_web", "copy")) as connection:
+        count = "SELECT count(*) FROM accounts_account"
+        assert connection.execute(count).fetchone() == (0,)
+        connection.execute("SET LOCAL followthrough.accounts = '*'")
+        assert connection.execute(count).fetchone() == (1,)
 
 
 def test_the_owner_alone_is_refused_in_production_and_warned_of_elsewhere(installation):
