@@ -6,7 +6,9 @@ from accounts.actors import SYSTEM
 from accounts.models import Account
 from accounts.tests.factories import MembershipFactory
 from workflows.crm.catalogue import EVENT_TYPES
+from workflows.crm.copies import BY_HAND
 from workflows.crm.models import Event
+from workflows.crm.services.campaign_members import NewMember, add_members, remove_members
 from workflows.crm.services.consents import ConsentChange, set_consents
 from workflows.crm.services.contacts import (
     ContactDraft,
@@ -16,6 +18,7 @@ from workflows.crm.services.contacts import (
     delete_contacts,
     update_contacts,
 )
+from workflows.crm.services.course_access import Grant, grant_access, revoke_access
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.notes import NoteDraft, add_notes
 from workflows.crm.services.opportunities import (
@@ -29,7 +32,7 @@ from workflows.crm.services.opportunities import (
 )
 from workflows.crm.services.tags import TagChange, add_tags, remove_tags
 from workflows.crm.services.tasks import TaskDraft, complete_task, create_tasks
-from workflows.crm.tests.factories import CustomFieldFactory, PipelineFactory
+from workflows.crm.tests.factories import CampaignFactory, CourseFactory, CustomFieldFactory, PipelineFactory
 from workflows.crm.tests.world import NOW
 
 RECORDED_ELSEWHERE = {"email_opened", "email_clicked"}  # by messaging, see its test_engagement
@@ -53,6 +56,15 @@ class TestEventTypes:
         (task_id,) = create_tasks(account_id=account.id, drafts=[TaskDraft(contact, "Call")], now=NOW)
         complete_task(account_id=account.id, task_id=task_id, now=NOW)  # type: ignore[arg-type]
         set_consents(account_id=account.id, changes=[ConsentChange(contact.id, "sms", "opt_out", NOW)], now=NOW)
+        campaign, course, causes = (
+            CampaignFactory(account=account),
+            CourseFactory(account=account),
+            {contact.id: BY_HAND},
+        )
+        add_members(campaign=campaign, members=[NewMember(contact.id, None)], now=NOW)
+        remove_members(campaign=campaign, causes=causes, now=NOW)
+        grant_access(course=course, causes=causes, grant=Grant(), now=NOW)
+        revoke_access(course=course, causes=causes, now=NOW)
         pipeline = PipelineFactory(account=account)
         stages = hold_stages(account_id=account.id, pipeline_ids=[pipeline.id])
         new, _, won, lost = stages.values()
