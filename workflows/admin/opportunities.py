@@ -19,6 +19,7 @@ from workflows.engine import clock
 
 OWN = ("name", "stage", "value", "currency", "status", "owner", "source", "expected_close_on")
 SHOWN = ("contact_link", "stage_entered_at", "closed_at", "created_at")
+RELATED = ("account", "contact", "pipeline", "stage", "owner")
 TONES = LABELS | {"won": "success", "lost": "danger"}
 
 
@@ -48,14 +49,14 @@ class OpportunityAdmin(AccountScopedAdmin):
     form = OpportunityForm
     list_display = ("name", "contact_link", "pipeline", "stage", "worth", "state", "owner", "account", "created_at")
     list_filter = ("status", "pipeline", "owner")
-    list_select_related = ("account", "contact", "pipeline", "stage", "owner")
+    list_select_related = RELATED
     search_fields = ("name", "source", "contact__first_name", "contact__last_name", "contact__email")
     search_ids = ("id", "contact_id")
     linked_by = ("contact", "pipeline", "stage", "owner")
     autocomplete_fields = ("contact",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(contact__deleted_at=None).select_related("contact")
+        return super().get_queryset(request).filter(contact__deleted_at=None).select_related(*RELATED)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("contact", *OWN) if obj is None else (*SHOWN[:1], *OWN, *SHOWN[1:])

@@ -29,20 +29,23 @@ MARK = ":"
 class PipelineForm(StaffForm):
     """A pipeline's name and its stages, one a line."""
 
-    stages = forms.CharField(
+    stage_lines = forms.CharField(
+        label="Stages",
         widget=UnfoldAdminTextareaWidget,
         help_text="One stage a line, in their order; `Won: won` and `Lost: lost` close opportunities. New lines add "
         "stages, moved ones move them; a stage is taken away by taking its line away.",
     )
 
+    attrs = {"stages": "stage_lines"}
+
     class Meta:
         model = Pipeline
-        fields = ("name", "stages")
+        fields = ("name", "stage_lines")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pipeline: Pipeline | None = kwargs.get("instance")
         if pipeline is not None:
-            kwargs["initial"] = {"stages": lines_of(pipeline)} | (kwargs.get("initial") or {})
+            kwargs["initial"] = {"stage_lines": lines_of(pipeline)} | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
 
 
@@ -54,7 +57,7 @@ class PipelineAdmin(AccountScopedAdmin):
     list_display = ("name", "stage_names", "open_opportunities", "account", "updated_at")
     list_select_related = ("account",)
     search_fields = ("name",)
-    fields = ("name", "stages")
+    fields = ("name", "stage_lines")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         in_order = Prefetch("stages", Stage.objects.order_by("position"))
@@ -73,13 +76,13 @@ class PipelineAdmin(AccountScopedAdmin):
         return [board(row)]
 
     def perform_create(self, acting: Acting, data: dict[str, Any]) -> Pipeline:
-        return pipelines.create_pipeline(**acting.on_behalf(), name=data["name"], stages=drafts_of(data["stages"]))
+        return pipelines.create_pipeline(**acting.on_behalf(), name=data["name"], stages=drafts_of(data["stage_lines"]))
 
     def perform_change(self, acting: Acting, row: Pipeline, data: dict[str, Any]) -> None:
         if "name" in data:
             pipelines.rename_pipeline(**acting.on_behalf(), pipeline_id=row.id, name=data["name"])
-        if "stages" in data:
-            set_stages(acting, row.id, drafts_of(data["stages"]))
+        if "stage_lines" in data:
+            set_stages(acting, row.id, drafts_of(data["stage_lines"]))
 
     def perform_delete(self, acting: Acting, row: Pipeline) -> None:
         removing.delete_pipeline(**acting.on_behalf(), pipeline_id=row.id)

@@ -219,7 +219,7 @@ ADDED: Mapping[str, Callable[[Account], dict[str, Any]]] = {
         "source": "",
         "expected_close_on": "2026-12-24",
     },
-    "crm.Pipeline": lambda account: {"name": "Sales", "stages": "New\nWon: won\nLost: lost"},
+    "crm.Pipeline": lambda account: {"name": "Sales", "stage_lines": "New\nWon: won\nLost: lost"},
     "crm.Tag": lambda account: {"name": "Gold", "color": "#ffcc00"},
     "crm.Task": lambda account: {
         "contact": ContactFactory(account=account).pk,
@@ -279,7 +279,7 @@ CHANGED: Mapping[str, dict[str, Any] | Callable[[Any], dict[str, Any]]] = {
         "source": "",
         "expected_close_on": "",
     },
-    "crm.Pipeline": {"name": "Renamed", "stages": "New\nProposal\nWon: won\nLost: lost"},
+    "crm.Pipeline": {"name": "Renamed", "stage_lines": "New\nProposal\nWon: won\nLost: lost"},
     "crm.Tag": {"name": "Renamed", "color": "#000000"},
     "crm.Task": {"title": "Renamed", "description": "", "priority": "low", "status": "completed", "assignee": ""},
     "messaging.Connection": {"name": "Renamed", "host": "127.0.0.1", "port": "1", "security": "none", "username": "x"},
