@@ -5,12 +5,10 @@ Imported while settings are read, so it imports nothing of Django's that needs t
 
 import logging
 import re
+import sys
 import traceback
-from collections.abc import Callable, Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
-
-import structlog
 
 OUTAGES = frozenset({"OperationalError", "InterfaceError", "AdminShutdown", "ConnectionTimeout", "PoolTimeout"})
 """Classes of errors that mean: the database is away. They get a line, not a traceback."""
@@ -25,8 +23,7 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 POSTGRESQL_DETAIL = re.compile(r"\n(?:DETAIL|CONTEXT|HINT|LINE \d+):.*", re.DOTALL)
 VALUE = re.compile(r"(: |value )\"[^\"\n]*\"")
 
-Event = dict[str, Any]
-ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+Event = MutableMapping[str, Any]
 
 
 def redact(text: str) -> str:
@@ -74,7 +71,7 @@ def exceptions_in_short(*, with_text: bool) -> Callable[[object, str, Event], Ev
     def write(logger: object, name: str, event: Event) -> Event:
         info = event.pop("exc_info", None)
         if info is True:
-            error: BaseException | None = structlog.processors._figure_out_exc_info(True)[1]  # noqa: SLF001
+            error: BaseException | None = sys.exc_info()[1]
         else:
             error = info[1] if isinstance(info, tuple) else info
         if not isinstance(error, BaseException):

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from smtplib import SMTPRecipientsRefused
 from uuid import UUID
 
 import pytest
@@ -206,6 +207,10 @@ class TestLines:
 
         monkeypatch.setattr("workflows.api.contacts.ContactViewSet.list", fail)
         assert api.get("/api/v1/contacts").status_code == 500
+
+        refused = SMTPRecipientsRefused({TRILLIAN["email"]: (550, b"no such box")})
+        structlog.get_logger("alerts").warning("an owner could not be told by mail", error=str(refused))
+        logging.getLogger("library").warning("no answer from %s at %s", TRILLIAN["email"], TRILLIAN["phone"])
 
         written = lines()
         assert {"request", "a request failed"} <= {each["event"] for each in written}
