@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import BadRequest
+from django.core.paginator import InvalidPage
 from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
@@ -46,6 +47,12 @@ class StaffSite(UnfoldAdminSite):
         target = request.POST.get("next", "")
         is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
         return HttpResponseRedirect(target if is_ours else reverse("admin:index"))
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().search(request, extra_context)
+        except (InvalidPage, ValueError) as error:
+            raise BadRequest("There is no such page.") from error
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the accounts to pick from; nothing to pick for members of one."""

@@ -22,9 +22,8 @@ class AuditEntryAdmin(AccountScopedAdmin):
     search_ids = ("id", "object_id", "actor_user_id", "actor_api_key_id")
     linked_by = ("object_id", "actor_user", "verb")
     list_display = ("created_at", "actor_label", "verb", "object_type", "object_id", "account")
-    list_filter = ("object_type",)
     list_select_related = ("account",)
-    search_fields = ("verb", "actor_label")
+    search_fields = ("verb", "object_type", "actor_label")
     sortable_by = ()
     ordering = ("-id",)
     fields = (

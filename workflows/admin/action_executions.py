@@ -11,10 +11,12 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.forms import OperationForm
+from accounts.admin.lists import NameFilter
 from accounts.admin.operations import Operation
 from accounts.admin.panels import Panel, cells, cut, link_to
 from accounts.admin.staff import Acting
 from accounts.problems import Conflict
+from workflows.actions.registry import registry
 from workflows.admin.cells import LABELS, as_code
 from workflows.admin.related import contact_link
 from workflows.engine import clock
@@ -49,13 +51,19 @@ def is_unknown(row: ActionExecution) -> bool:
     )
 
 
+class ActionTypeFilter(NameFilter):
+    title = "step type"
+    parameter_name = "action_type"
+    names = staticmethod(lambda: [kind.slug for kind in registry])
+
+
 @admin.register(ActionExecution)
 class ActionExecutionAdmin(AccountScopedAdmin):
     """Log rows of all executions, newest first."""
 
     is_log = True
     list_display = ("action_key", "action_type", "state", "error", "started_at", "execution_link", "account")
-    list_filter = ("status", "action_type", "error_class")
+    list_filter = ("status", ActionTypeFilter)
     list_select_related = (
         "account",
         "workflow_execution",

@@ -58,7 +58,7 @@ class ContactAdmin(AccountScopedAdmin):
     """Contacts, newest first; deleted ones are gone for everyone."""
 
     list_display = ("name", "email", "phone", "tag_names", "owner", "account", "created_at")
-    list_filter = ("owner", "source")
+    list_filter = ("owner",)
     list_select_related = ("account", "owner")
     search_fields = ("first_name", "last_name", "email", "phone")
     linked_by = ("owner", "contact_tags__tag")

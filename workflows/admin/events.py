@@ -5,11 +5,19 @@ from typing import Any
 from django.contrib import admin
 
 from accounts.admin.base import AccountScopedAdmin
+from accounts.admin.lists import NameFilter
 from accounts.admin.panels import cut
 from workflows.admin.cells import as_code
 from workflows.admin.related import contact_link, row_link
+from workflows.crm.catalogue import EVENT_TYPES
 from workflows.crm.models import Event
 from workflows.models import ActionExecution
+
+
+class EventTypeFilter(NameFilter):
+    title = "event type"
+    parameter_name = "event_type"
+    names = staticmethod(lambda: EVENT_TYPES)
 
 
 @admin.register(Event)
@@ -18,7 +26,7 @@ class EventAdmin(AccountScopedAdmin):
 
     is_log = True
     list_display = ("occurred_at", "event_type", "contact", "facts", "source", "account")
-    list_filter = ("event_type",)
+    list_filter = (EventTypeFilter,)
     list_select_related = ("account",)
     search_fields = ("=event_id",)
     search_ids = ("id", "contact_id", "caused_by_id")

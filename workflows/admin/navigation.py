@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from accounts.admin.staff import staff_of
 from workflows.crm.models import Notification
@@ -59,6 +60,16 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 """Models by group, each with its icon, in the order of the sidebar."""
+TITLES = {
+    "accounts.AuditEntry": "Audit log",
+    "accounts.Membership": "Members",
+    "procrastinate.ProcrastinateJob": "Queue jobs",
+    "workflows.ActionExecution": "Step log",
+    "workflows.WorkflowDispatch": "Calls under way",
+    "workflows.WorkflowExecution": "Executions",
+    "workflows.WorkflowVersion": "Versions",
+}
+"""What the sidebar calls pages whose rows have a longer name."""
 GROUP_OF_APP = {"crm": "CRM", "messaging": "Messaging", "accounts": "Account"}
 OTHER_ICON = "database"
 MOST_COUNTED = 99
@@ -89,7 +100,7 @@ def item(request: HttpRequest, page: Any, icon: str) -> dict[str, Any]:
         return {}
     options = page.opts
     link = {
-        "title": str(options.verbose_name_plural).capitalize(),
+        "title": TITLES.get(options.label) or capfirst(str(options.verbose_name_plural)),
         "icon": icon,
         "link": reverse(f"admin:{options.app_label}_{options.model_name}_changelist"),
     }

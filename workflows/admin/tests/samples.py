@@ -146,7 +146,9 @@ SAMPLES: Mapping[str, Callable[[Account], Any]] = {
     "crm.Opportunity": lambda account: OpportunityFactory(contact=ContactFactory(account=account)),
     "crm.Pipeline": lambda account: PipelineFactory(account=account),
     "crm.Tag": lambda account: TagFactory(account=account),
-    "crm.Task": lambda account: TaskFactory(contact=ContactFactory(account=account)),
+    "crm.Task": lambda account: TaskFactory(
+        contact=ContactFactory(account=account), assignee=MembershipFactory(account=account).user
+    ),
     "messaging.CircuitBreaker": circuit_breaker,
     "messaging.Connection": lambda account: ConnectionFactory(account=account),
     "messaging.EmailTemplate": lambda account: EmailTemplateFactory(account=account),

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib import admin
 from django.contrib.messages import get_messages
-from django.db import connection
-from django.test import Client
+from django.db import connection, transaction
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -17,6 +17,8 @@ from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Account, AuditEntry, Membership, Role, User
 from accounts.tests.factories import AccountFactory, MembershipFactory, UserFactory
 from workflows.admin.tests.samples import ADDED, CHANGED, RULES, SAMPLES, changes_of
+from workflows.crm.tests.factories import ContactFactory, PipelineFactory
+from workflows.tests.factories import ActiveWorkflowFactory, ExecutionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +105,22 @@ class TestMembers:
             )
         assert (facts(foreign), AuditEntry.objects.count()) == (before, entries)
 
+    @pytest.mark.parametrize("label", RULES)
+    def test_read_nothing_of_other_accounts_in_filters_and_choices(
+        self, label: str, account: Account, other_account: Account
+    ) -> None:
+        user = MembershipFactory(account=other_account, user=UserFactory(name="Mallory")).user
+        workflow = ActiveWorkflowFactory(account=other_account, name="Plan of Mallory")
+        contact = ContactFactory(account=other_account, first_name="Mallory", owner=user, tags=["Of Mallory"])
+        ExecutionFactory(workflow=workflow, contact=contact)
+        PipelineFactory(account=other_account, name="Pipeline of Mallory")
+        client = signed_in(staff(account, Role.OWNER))
+        row = SAMPLES[label](account)
+        for page in (address(label, "changelist"), address(label, "change", row.pk)):
+            assert "Mallory" not in client.get(page).content.decode()
+        if label in ADDED:
+            assert "Mallory" not in client.get(address(label, "add")).content.decode()
+
 
 def answer(send: Callable[[str], Any], label: str, page: str, key: Any) -> tuple[Any, ...]:
     """Return everything of an answer in which nothing but the id may differ."""
@@ -112,8 +130,6 @@ def answer(send: Callable[[str], Any], label: str, page: str, key: Any) -> tuple
 
 
 def _request(user: User) -> Any:
-    from django.test import RequestFactory
-
     request = RequestFactory().get("/admin/")
     request.user = user
     request.session = {}
@@ -273,6 +289,23 @@ class TestHostileInput:
         assert client.generic("POST", path, surrogate, kind).status_code == 400
         assert AuditEntry.objects.count() == before
 
+    def test_in_addresses_of_the_site_is_no_error_of_ours(self, account: Account) -> None:
+        client = signed_in(staff(account, Role.OWNER))
+        for path in (
+            "/admin/?q=%00",
+            "/admin/search/?s=contact&page=x",
+            "/admin/search/?s=contact&page=99",
+            "/admin/search/?s=%00",
+            "/admin/search/?s=contact&extended=1",
+            "/admin/autocomplete/?app_label=crm&model_name=task&field_name=contact&term=%00",
+            "/admin/autocomplete/?app_label=x",
+            "/admin/autocomplete/?app_label=crm&model_name=task&field_name=contact&page=x",
+            "/admin/r/x/x/",
+            "/admin/crm/",
+            "/admin/nothing/",
+        ):
+            assert client.get(path).status_code in {200, 302, 400, 403, 404}, path
+
     @pytest.mark.parametrize("label", sorted(SCOPED))
     def test_in_addresses_is_no_error_of_ours(self, label: str, account: Account) -> None:
         client = signed_in(staff(account, Role.OWNER))
@@ -306,8 +339,6 @@ class TestHostileInput:
 @contextlib.contextmanager
 def rolled_back() -> Iterator[None]:
     """Undo what a request did, so that each meets the same world."""
-    from django.db import transaction
-
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
