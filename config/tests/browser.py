@@ -12,7 +12,6 @@ tests of one module, and Django is told to bear it meanwhile. Code that runs a l
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,17 +27,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Account, Role, User
 from accounts.tests.factories import MembershipFactory, UserFactory
+from config.tests.chromium import ARGUMENTS, MISSING, find_chromium
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--no-sandbox",  # Chromium refuses to run as root with it, and visits nobody but us
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 UNASKED = "/favicon.ico"  # Chromium wants it of answers that have no place to name an icon
 PATIENCE_MS = 10_000
 REFUSED_BY_STATUS = re.compile(r"^Failed to load resource: the server responded with a status of (\d+)")
@@ -154,22 +144,19 @@ class Browsing:
             self._note(f"is answered {response.status}: {response.request.method} {response.url}")
 
 
-def find_chromium() -> str:
+def require_chromium() -> str:
     """Return the path of Chromium; without one the test is skipped, or fails where BROWSER_TESTS=required."""
-    named = os.environ.get("CHROMIUM")
-    for name in (named,) if named else NAMES:
-        if path := shutil.which(name):
-            return path
-    message = f"No {named or 'chromium'} here: `apt-get install chromium`, or name a Chromium in CHROMIUM."
+    if path := find_chromium():
+        return path
     if os.environ.get("BROWSER_TESTS") == "required":
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
+        pytest.fail(MISSING, pytrace=False)
+    pytest.skip(MISSING)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A Chromium without pages; tests take `browsing`."""
-    path = find_chromium()
+    path = require_chromium()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)

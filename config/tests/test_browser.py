@@ -128,9 +128,9 @@ class TestMissingChromium:
     def test_skips(self, monkeypatch):
         monkeypatch.delenv("BROWSER_TESTS", raising=False)
         with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
-            browser.find_chromium()
+            browser.require_chromium()
 
     def test_fails_where_it_is_required(self, monkeypatch):
         monkeypatch.setenv("BROWSER_TESTS", "required")
         with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
-            browser.find_chromium()
+            browser.require_chromium()
