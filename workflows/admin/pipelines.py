@@ -32,7 +32,7 @@ class PipelineForm(StaffForm):
     stage_lines = forms.CharField(
         label="Stages",
         widget=UnfoldAdminTextareaWidget,
-        help_text="One stage a line, in their order; `Won: won` and `Lost: lost` close opportunities. New lines add "
+        help_text="One stage a line, in their order; “Won: won” and “Lost: lost” close opportunities. New lines add "
         "stages, moved ones move them; a stage is taken away by taking its line away.",
     )
 
