@@ -2,7 +2,7 @@
 # PORT (default 8000) and DATA_DIR (default .data) are honoured by every target.
 
 .PHONY: run test check check-style check-layers check-types check-deployment check-migrations check-generated \
-	bench prove docs lock clean help
+	bench prove docs screenshots lock clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   measure the engine and the API"
 	@echo "make check   format, lint, types, layers, deployment checks, generated files"
 	@echo "make docs    write the generated files of docs/"
+	@echo "make screenshots  take the README's pictures anew, in Chromium"
 	@echo "make lock    resolve pyproject.toml into the two requirements files"
 	@echo "make clean   stop the database, delete .venv, the data and the caches"
 
@@ -61,6 +62,9 @@ check-generated: .venv/develop.stamp
 docs: .venv/develop.stamp
 	$(MANAGE) document_actions
 	$(OPENAPI) --file docs/openapi.yaml
+
+screenshots: .venv/develop.stamp
+	@exec $(BIN)/python -m config.tests.screenshots
 
 lock: .venv/develop.stamp
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate -p 3.11 \
