@@ -56,4 +56,4 @@ class UsagesMixin:
         account_id = self.caller.account_id
         rows = usages_of(account_id=account_id, target=self.usage_target(self.get_object()))
         page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))
-        return self.get_paginated_response(UsageSerializer(page, many=True).data)
+        return self.get_paginated_response([UsageSerializer(usage).data for usage in page])

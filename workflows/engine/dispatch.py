@@ -140,7 +140,7 @@ def tell_all(event_ids: Sequence[UUID], now: datetime) -> None:
             tell(subscription.consumer, own, now)
 
 
-def read(event_ids: Sequence[UUID], event_types: Sequence[str] | None) -> list[DispatchedEvent]:
+def read(event_ids: Sequence[UUID], event_types: list[str] | None) -> list[DispatchedEvent]:
     """Return the events of these types, or of all, in order."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -39,6 +39,7 @@ IN_APP, EMAIL, SMS = "in_app", "email", "sms"
 TITLE_LIMIT = 120
 MESSAGE_LIMIT = 2000
 MAXIMUM_RECIPIENTS = 50
+NO_USER = UUID(int=0)
 NOBODY = "Nobody to tell"
 NO_NUMBER = "The account has no connection that sends SMS to members; take `sms` out of `channels`."
 
@@ -113,7 +114,7 @@ class SendNotification(OutsideType):
                 raise ValidationError({"recipient_ids": problems})
             return attrs
 
-        def of_recipients(self, wanted: str, given: Sequence[str]) -> dict[int, ErrorDetail]:
+        def of_recipients(self, wanted: str, given: Sequence[str]) -> dict[Any, ErrorDetail]:
             if wanted == ROLE:
                 detail = f"Name a role: {', '.join(Role.values)}."
                 return {
@@ -204,7 +205,7 @@ def letters_of(steps: StepBatch) -> list[Letter | Skipped | Failed]:
     if wanted == CONTACT_OWNER:
         owner_ids = {step.contact.owner_id for step in steps if step.contact.owner_id}
         owners = {found.user_id: [found] for found in find_recipients(account_id=steps.account.id, user_ids=owner_ids)}
-        return [letter_of(step, steps.config, owners.get(step.contact.owner_id, [])) for step in steps]
+        return [letter_of(step, steps.config, owners.get(step.contact.owner_id or NO_USER, [])) for step in steps]
     named = {SPECIFIC_USER: "user_ids", TEAM: "team_ids", ROLE: "roles"}[wanted]
     recipients = find_recipients(account_id=steps.account.id, **{named: ids})
     return [letter_of(step, steps.config, recipients) for step in steps]

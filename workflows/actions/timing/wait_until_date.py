@@ -100,7 +100,7 @@ class WaitUntilDate(ActionType):
             help_text="With `specific`: a date `YYYY-MM-DD`, or a moment such as `2026-12-24T09:00:00Z`; one without "
             "an offset is a wall time. At most 1 year ahead.",
         )
-        field_name = CustomFieldNameField(
+        field_name = CustomFieldNameField(  # type: ignore[assignment]  # DRF has an attribute of that name
             required=False,
             max_length=64,
             help_text="With `contact_field` and `calculated`: key of a custom field of type date or datetime.",
