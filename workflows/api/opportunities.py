@@ -74,11 +74,13 @@ class OpportunityDetailSerializer(OpportunitySerializer):
 
     class Meta(OpportunitySerializer.Meta):
         fields = (*OpportunitySerializer.Meta.fields, "history")  # type: ignore[assignment]
-        read_only_fields = fields
+        read_only_fields = fields  # type: ignore[assignment]
 
 
 class OpportunityChange(StrictSerializer):
     """What can be changed of an opportunity."""
+
+    example = {"value": 1250, "currency": "EUR"}
 
     pipeline_id = AccountRelatedField(
         queryset_for=Pipeline.objects.for_account,
@@ -109,7 +111,7 @@ class OpportunityChange(StrictSerializer):
     owner_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="User id of an active member; null: nobody."
     )
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]  # DRF has an attribute of that name
         required=False, allow_blank=True, max_length=100, help_text="Where it came from, ≤ 100 characters."
     )
     expected_close_on = serializers.DateField(
@@ -129,6 +131,13 @@ class OpportunityChange(StrictSerializer):
 
 class NewOpportunity(OpportunityChange):
     """An opportunity to make; without a stage it begins at the pipeline's first, without currency in the account's."""
+
+    example = {
+        "contact_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21",
+        "pipeline_id": "019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21",
+        "name": "Twelve chairs",
+        "value": 1250,
+    }
 
     contact_id = AccountRelatedField(
         queryset_for=lambda account_id: Contact.objects.for_account(account_id).present(),

@@ -55,6 +55,8 @@ class NewStage(StrictSerializer):
 class StageInput(NewStage):
     """What can be set of a stage."""
 
+    example = {"name": "Offer sent", "position": 1}
+
     position = serializers.IntegerField(
         required=False, min_value=0, max_value=MAXIMUM_STAGES, help_text="0-based place; a new one goes to the end."
     )
@@ -63,8 +65,10 @@ class StageInput(NewStage):
 class PipelineInput(StrictSerializer):
     """A pipeline to make."""
 
+    example = {"name": "Sales", "stages": [{"name": "Talk"}, {"name": "Won", "kind": "won"}]}
+
     name = serializers.CharField(max_length=100, help_text="1–100 characters; unique in the account in any case.")
-    stages = serializers.ListSerializer(
+    stages: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=NewStage(),
         required=False,
         help_text=f"In their order, 1–{MAXIMUM_STAGES}; left out: Open, Won and Lost.",
@@ -74,6 +78,8 @@ class PipelineInput(StrictSerializer):
 class PipelineChange(StrictSerializer):
     """What can be changed of a pipeline."""
 
+    example = {"name": "Sales in May"}
+
     name = serializers.CharField(
         required=False, max_length=100, help_text="1–100 characters; unique in the account in any case."
     )
@@ -81,6 +87,8 @@ class PipelineChange(StrictSerializer):
 
 class StageOrder(StrictSerializer):
     """Where stages are to stand."""
+
+    example = {"stage_positions": {"019c2f6e-8f00-7a10-8b11-5d0c1c9e4a21": 0}}
 
     stage_positions = serializers.DictField(
         child=serializers.IntegerField(min_value=0, max_value=MAXIMUM_STAGES),
