@@ -42,7 +42,7 @@ class TagNameTemplateField(NamingField, TemplateField):
     """The name of a tag; one that is rendered is known only when the step is taken."""
 
     def names(self, value: Any, path: str) -> Iterator[Name]:
-        if compile_template(value).is_plain:
+        if is_plain(value):
             yield TAG, fold(value), path
 
 
@@ -68,6 +68,14 @@ class CustomFieldsField(NamingField, MappingField):
     def names(self, value: Any, path: str) -> Iterator[Name]:
         for key in value:
             yield CUSTOM_FIELD, key, f"{path}.{key}"
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text is the same for every contact; one that does not compile is no name at all."""
+    try:
+        return compile_template(text).is_plain
+    except TemplateProblem:
+        return False
 
 
 def names_in(config_class: type[StrictConfig], config: Mapping[str, Any]) -> Iterator[Name]:
