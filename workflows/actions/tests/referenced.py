@@ -17,7 +17,7 @@ from workflows.crm.tests.factories import (
     TagFactory,
 )
 from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory, SecretFactory
-from workflows.tests.factories import ActiveWorkflowFactory
+from workflows.tests.factories import ActionFactory, ActiveWorkflowFactory, WorkflowFactory
 
 
 def team(account: Account, team_id: UUID) -> None:
@@ -42,6 +42,7 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
     "course": lambda account, course_id: CourseFactory(account=account, id=course_id),
     "pipeline": lambda account, pipeline_id: PipelineFactory(account=account, id=pipeline_id),
     "stage": lambda account, stage_id: StageFactory(pipeline=Pipeline.objects.latest("created_at"), id=stage_id),
+    "step": lambda account, step_id: ActionFactory(workflow=WorkflowFactory(account=account), id=step_id),
     "workflow": lambda account, workflow_id: ActiveWorkflowFactory(account=account, id=workflow_id),
 }
 

@@ -3,34 +3,23 @@ from uuid import uuid4
 import pytest
 
 from accounts.problems import Invalid
-from accounts.tests.factories import MembershipFactory, TeamFactory
+from accounts.tests.factories import MembershipFactory
+from workflows.actions.tests.referenced import MAKERS
 from workflows.configs.base import StrictConfig, clean
 from workflows.configs.fields import ListField
 from workflows.configs.references import KINDS, ReferenceField, references_in
-from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
-from workflows.messaging.tests.factories import (
-    ConnectionFactory,
-    EmailTemplateFactory,
-    MediaFactory,
-    SecretFactory,
-)
+from workflows.crm.tests.factories import PipelineFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def made(kind, account):
     """Return the id of a new object of the kind."""
-    makers = {
-        "user": lambda: MembershipFactory(account=account).user.id,
-        "team": lambda: TeamFactory(account=account).id,
-        "tag": lambda: TagFactory(account=account).id,
-        "custom_field": lambda: CustomFieldFactory(account=account).id,
-        "template": lambda: EmailTemplateFactory(account=account).id,
-        "media": lambda: MediaFactory(account=account).id,
-        "secret": lambda: SecretFactory(account=account).id,
-        "connection": lambda: ConnectionFactory(account=account).id,
-    }
-    return makers[kind]()
+    object_id = uuid4()
+    if kind == "stage":
+        PipelineFactory(account=account)
+    MAKERS[kind](account, object_id)
+    return object_id
 
 
 def config_for(kind):
