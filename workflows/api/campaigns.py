@@ -16,7 +16,7 @@ from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMi
 from workflows.api.execution_filters import PeriodFilter
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
-from workflows.crm.models import Campaign, CampaignMember, CampaignStatus
+from workflows.crm.models import Campaign, CampaignMember, CampaignStatus, LeftReason
 from workflows.crm.services.campaign_members import NOTE_LENGTH
 from workflows.crm.services.campaigns import MAXIMUM_LIMIT, change_campaign, create_campaign
 from workflows.crm.services.usages import Target
@@ -129,6 +129,9 @@ class CampaignMemberSerializer(StrictModelSerializer):
 
     campaign_id = serializers.UUIDField(read_only=True)
     contact_id = serializers.UUIDField(read_only=True)
+    left_reason = serializers.ChoiceField(
+        choices=LeftReason.choices, read_only=True, allow_blank=True, help_text="Why it ended; empty: it has not."
+    )
 
     class Meta:
         model = CampaignMember

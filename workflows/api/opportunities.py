@@ -42,7 +42,9 @@ class OpportunitySerializer(StrictModelSerializer):
     stage_id = serializers.UUIDField(read_only=True)
     stage_name = serializers.CharField(source="stage.name", read_only=True, help_text="What the stage is called.")
     value = serializers.FloatField(read_only=True, help_text="What it is worth, with at most 3 decimal places.")
-    owner_id = serializers.UUIDField(read_only=True, help_text="User id of who looks after it; null: nobody.")
+    owner_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="User id of who looks after it; null: nobody."
+    )
 
     class Meta:
         model = Opportunity
