@@ -86,6 +86,7 @@ def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         refuse_unstorable(request)
+        log_chosen_account(request)
         repeats = 0
         while True:
             try:
@@ -98,6 +99,15 @@ def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
                 raise BadRequest("A value is out of range or cannot be stored.") from error
 
     return inner
+
+
+def log_chosen_account(request: HttpRequest) -> None:
+    """Let log lines name the account at work; pages of an object name the object's."""
+    from accounts.admin.staff import log_account, staff_of  # noqa: PLC0415 - pages register when the site is there
+
+    chosen = staff_of(request).chosen
+    if chosen is not None:
+        log_account(chosen)
 
 
 def refuse_unstorable(request: HttpRequest) -> None:

@@ -40,7 +40,7 @@ from accounts.admin.histories import HistoryMixin
 from accounts.admin.lists import ListMixin
 from accounts.admin.operations import OperationsMixin
 from accounts.admin.panels import Panel
-from accounts.admin.staff import Acting, staff_of
+from accounts.admin.staff import Acting, log_account, staff_of
 from accounts.api.identifiers import parse_uuid
 from accounts.models import Role, User
 from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem, Stale
@@ -99,6 +99,12 @@ class AccountScopedAdmin(ListMixin, OperationsMixin, HistoryMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         return staff_of(request).narrowed(rows, field=self.account_field, least=self.read_role)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            log_account(self.account_of(row))
+        return row
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from structlog.contextvars import bind_contextvars
 
 from accounts.actors import Actor
 from accounts.api.identifiers import parse_uuid
@@ -90,6 +91,7 @@ class Staff:
         """Return the person as the services want them; the permissions have let them into the account before."""
         role = self.role_in(account_id)
         assert role is not None, "the permissions let nobody else in"
+        log_account(account_id)
         return Acting(account_id=account_id, user=self.user, role=role)
 
 
@@ -101,3 +103,8 @@ def staff_of(request: HttpRequest) -> Staff:
         staff = Staff(request.user, session.get(CHOSEN) if session is not None else None)
         request._staff = staff  # type: ignore[attr-defined]  # noqa: SLF001 - ours
     return staff
+
+
+def log_account(account_id: UUID) -> None:
+    """Let the request's log lines name the account that it turned out to be about."""
+    bind_contextvars(account_id=str(account_id))

@@ -13,12 +13,12 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import MembershipFactory, UserFactory
 from accounts.tests.fixtures import client_for
 from accounts.tests.login.conftest import sign_in
 from config.logs import exceptions_in_short, redact
 from config.requests import RequestLogMiddleware
-from workflows.crm.tests.factories import ContactFactory
+from workflows.crm.tests.factories import ContactFactory, TagFactory
 from workflows.engine import clock
 from workflows.engine.advance import advance
 from workflows.engine.enroll import enroll
@@ -144,6 +144,33 @@ class TestLines:
         client.force_login(user)
         client.get("/admin/")
         assert next(each for each in lines() if each["event"] == "request")["user_id"] == str(user.id)
+
+    def test_of_the_admin_carry_the_account_at_work(self, lines, account):
+        user = MembershipFactory(account=account, user=UserFactory(is_staff=True)).user
+        client = Client()
+        client.force_login(user)
+        client.get("/admin/crm/tag/")
+        assert self.account_of_the_request(lines) == str(account.id)
+
+    def test_of_the_admin_carry_the_account_of_the_object(self, lines, account):
+        """Also where the person works in all accounts; for a page of no account nothing is made up."""
+        tag = TagFactory(account=account)
+        client = Client()
+        client.force_login(UserFactory(is_staff=True, is_superuser=True))
+        client.get("/admin/crm/tag/")
+        assert self.account_of_the_request(lines) is None
+        client.get(f"/admin/crm/tag/{tag.id}/change/")
+        assert self.account_of_the_request(lines) == str(account.id)
+
+    def test_of_the_editor_carry_the_account_of_the_workflow(self, lines, account):
+        workflow = ActiveWorkflowFactory(account=account)
+        client = Client()
+        client.force_login(UserFactory(is_staff=True, is_superuser=True))
+        client.get(f"/admin/workflows/workflow/{workflow.id}/change/")
+        assert self.account_of_the_request(lines) == str(account.id)
+
+    def account_of_the_request(self, lines):
+        return [line for line in lines() if line["event"] == "request"][-1].get("account_id")
 
     def test_of_one_request_do_not_carry_ids_of_the_one_before(self, lines, account):
         client_for(account).get("/api/v1/account")
