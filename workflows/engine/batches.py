@@ -131,7 +131,7 @@ def end_wait(run: Run, ledger: Ledger, now: datetime) -> None:
     """Complete the wait that a due run stood in and move it on, unless its step wants to be asked what comes now."""
     if run.waiting_log_id is None or (run.step is not None and run.step.asks_again):
         return
-    ledger.ended_waits.append(run.waiting_log_id)
+    ledger.ended_waits[run.waiting_log_id] = run.step.action_type if run.step is not None else ""
     run.waiting_log_id = None
     if run.step is not None:
         run.step = run.plan.after(run.step)

@@ -56,7 +56,8 @@ class Ledger:
     """Log rows to write and waits to close, and the effects outside to hand over to their lanes."""
 
     pages: dict[Page, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    ended_waits: list[UUID] = field(default_factory=list)
+    ended_waits: dict[UUID, str] = field(default_factory=dict)
+    """Log rows of waits that are over, with the action type; empty where the step is gone."""
     handovers: list[Handover] = field(default_factory=list)
     cancelled: list[UUID] = field(default_factory=list)
     """Runs of the batch that were cancelled by others of it."""
@@ -69,7 +70,7 @@ class Ledger:
         for page, entries in self.pages.items():
             write_page(page, entries, now)
         if self.ended_waits:
-            close_waits(self.ended_waits, now)
+            close_waits(list(self.ended_waits), now)
         if self.handovers:
             hand_over([each for each in self.handovers if each.execution_id not in self.cancelled], now)
 

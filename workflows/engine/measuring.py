@@ -14,7 +14,7 @@ if directory := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 
 from prometheus_client import Counter, Histogram
 
-from workflows.models import ENDED_STATUSES
+from workflows.models import ENDED_STATUSES, ActionExecutionStatus
 
 if TYPE_CHECKING:
     from workflows.engine.perform.turns import LaneLedger
@@ -28,7 +28,7 @@ STEPS = Counter("followthrough_steps", "Log rows written or changed, by what bec
 ERRORS = Counter("followthrough_step_errors", "Failed tries of steps by class; retries included.", ["error_class"])
 RETRIES = Counter("followthrough_step_retries", "Tries that are repeated later.")
 ENROLLED = Counter("followthrough_enrollments", "Contacts that entered workflows.")
-ENDED = Counter("followthrough_executions_ended", "Executions that ended.", ["status", "reason"])
+ENDED = Counter("followthrough_executions_ended", "Executions that ended in a worker's hands.", ["status", "reason"])
 CLAIM_SECONDS = Histogram("followthrough_claim_seconds", "Claiming what is due.", ["lane"], buckets=CLAIM_BUCKETS)
 BATCH_SECONDS = Histogram(
     "followthrough_batch_seconds", "One transaction of steps, database time included.", buckets=BATCH_BUCKETS
@@ -37,7 +37,7 @@ CALL_SECONDS = Histogram("followthrough_call_seconds", "One call outside.", ["la
 STEPS_LANE = "steps"
 """Claims of executions, among the lanes of calls."""
 GONE = "gone"
-"""The type of a step whose execution went elsewhere during the call."""
+"""The type of a step whose execution went elsewhere meanwhile."""
 
 
 def count_work(runs: "Sequence[Run]", ledger: "LaneLedger") -> None:
@@ -46,9 +46,10 @@ def count_work(runs: "Sequence[Run]", ledger: "LaneLedger") -> None:
     for page, entries in ledger.pages.items():
         STEPS.labels(page.step.action_type, str(page.status)).inc(len(entries))
         errors.update(entry.error_class for entry in entries if entry.error_class)
-    changes = Tally((change.action_type or GONE, change.status) for change in ledger.changes)
+    changes = Tally((change.action_type, str(change.status)) for change in ledger.changes)
+    changes.update((action_type, str(ActionExecutionStatus.COMPLETED)) for action_type in ledger.ended_waits.values())
     for (action_type, status), number in changes.items():
-        STEPS.labels(action_type, str(status)).inc(number)
+        STEPS.labels(action_type or GONE, status).inc(number)
     for change in ledger.changes:
         errors.update(str(attempt["error_class"]) for attempt in change.attempts)
         RETRIES.inc(change.retries)
