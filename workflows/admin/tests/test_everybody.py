@@ -122,6 +122,52 @@ class TestMembers:
             assert "Mallory" not in client.get(address(label, "add")).content.decode()
 
 
+class TestMembersOfTwoAccounts:
+    """Each account by the role there; the database lets them see both, so that the pages alone hold them back."""
+
+    @pytest.mark.parametrize("label", [label for label, rule in RULES.items() if rule.read is Role.ADMIN])
+    def test_read_where_their_role_lets_them(self, label: str, account: Account, other_account: Account) -> None:
+        user = staff(account, Role.ADMIN)
+        MembershipFactory(account=other_account, user=user, role=Role.VIEWER)
+        own, foreign = SAMPLES[label](account), SAMPLES[label](other_account)
+        client = signed_in(user)
+        listed = client.get(address(label, "changelist")).content.decode()
+        assert (str(own.pk) in listed, str(foreign.pk) in listed) == (True, False)
+        assert answer(client.get, label, "change", foreign.pk) == answer(client.get, label, "change", uuid4())
+
+    @pytest.mark.parametrize(
+        "label", [label for label, rule in RULES.items() if rule.read is Role.VIEWER and rule.verbs]
+    )
+    def test_write_where_their_role_lets_them(self, label: str, account: Account, other_account: Account) -> None:
+        user = staff(account, Role.OWNER)
+        MembershipFactory(account=other_account, user=user, role=Role.VIEWER)
+        looked_at = SAMPLES[label](other_account)
+        client, before = signed_in(user), facts(looked_at)
+        assert client.get(address(label, "change", looked_at.pk)).status_code == 200
+        for page in ("change", "delete"):
+            sent = {"post": "yes"} | changes_of(label, looked_at)
+            assert client.post(address(label, page, looked_at.pk), sent).status_code == 403
+        client.post(
+            address(label, "changelist"),
+            {"action": "delete_selected", "_selected_action": [looked_at.pk], "post": "yes"},
+        )
+        if label in ADDED:
+            sent = ADDED[label](account)
+            assert client.post(f"{address(label, 'add')}?account={other_account.id}", sent).status_code == 404
+        assert facts(looked_at) == before
+
+    def test_filter_by_rows_of_the_account_they_picked(self, account: Account, other_account: Account) -> None:
+        user = staff(account, Role.OWNER)
+        MembershipFactory(account=other_account, user=user, role=Role.OWNER)
+        for each, names in ((account, ("First", "Second")), (other_account, ("Third", "Fourth"))):
+            for name in names:
+                ExecutionFactory(workflow=ActiveWorkflowFactory(account=each, name=f"Plan {name}"))
+        client = signed_in(user)
+        client.post(reverse("admin:choose_account"), {"account": account.id})
+        page = client.get(address("workflows.WorkflowExecution", "changelist")).content.decode()
+        assert [f"Plan {name}" in page for name in ("First", "Second", "Third", "Fourth")] == [True, True, False, False]
+
+
 def answer(send: Callable[[str], Any], label: str, page: str, key: Any) -> tuple[Any, ...]:
     """Return everything of an answer in which nothing but the id may differ."""
     response = send(address(label, page, key))
