@@ -1,0 +1,27 @@
+"""Runs customers' JavaScript where it can reach nothing but its own result. Imports nothing of ours.
+
+running – `run` and `syntax_error`: one script, one process, one result that is not believed
+template – the worker's end of the process that cells are forked from
+readiness – whether it holds on this machine, and what is missing
+inside/ – what happens in those processes; a map of its own
+
+A cell has no rights (another user where we are root), no environment, no files, no network, bounded memory and time,
+and dies by any system call but the few that memory, time and its answer need.
+"""
+
+from workflows.sandbox.readiness import missing, problem
+from workflows.sandbox.running import run, syntax_error
+from workflows.sandbox.values import CODE_BYTES, ErrorKind, Limits, Result, ScriptError, Unavailable
+
+__all__ = [
+    "CODE_BYTES",
+    "ErrorKind",
+    "Limits",
+    "Result",
+    "ScriptError",
+    "Unavailable",
+    "missing",
+    "problem",
+    "run",
+    "syntax_error",
+]
