@@ -33,7 +33,18 @@ class AccountAdmin(AccountScopedAdmin):
     readonly_fields = ("id", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("id", "name", "timezone", "currency", "default_country")}),
-        ("Limits", {"fields": ("request_limit", "workflow_creation_limit", "workflow_limit", "log_retention_days")}),
+        (
+            "Limits",
+            {
+                "fields": (
+                    "request_limit",
+                    "workflow_creation_limit",
+                    "workflow_limit",
+                    "frequency_cap",
+                    "log_retention_days",
+                )
+            },
+        ),
         ("Times", {"fields": ("created_at", "updated_at")}),
     )
 

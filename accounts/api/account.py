@@ -39,6 +39,12 @@ class AccountChange(StrictSerializer):
     workflow_limit = serializers.IntegerField(
         min_value=1, max_value=accounts.MAXIMUM_LIMIT, required=False, help_text="Workflows that may exist at a time."
     )
+    frequency_cap = serializers.IntegerField(
+        min_value=1,
+        max_value=accounts.MAXIMUM_LIMIT,
+        required=False,
+        help_text="Marketing messages that a contact gets on one channel within 24 hours at most.",
+    )
     log_retention_days = serializers.IntegerField(
         min_value=1,
         max_value=accounts.LONGEST_RETENTION_DAYS,

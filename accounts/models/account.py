@@ -18,6 +18,9 @@ class Account(Row):
     request_limit = models.PositiveIntegerField(default=100, help_text="API requests allowed in 10 seconds.")
     workflow_creation_limit = models.PositiveIntegerField(default=100, help_text="Workflows created in an hour.")
     workflow_limit = models.PositiveIntegerField(default=500, help_text="Workflows that may exist at a time.")
+    frequency_cap = models.PositiveIntegerField(
+        default=3, help_text="Marketing messages that a contact gets on one channel within 24 hours at most."
+    )
     log_retention_days = models.PositiveIntegerField(
         default=90,
         validators=[MinValueValidator(1), MaxValueValidator(3650)],

@@ -16,7 +16,7 @@ from accounts.standards import is_country, is_currency, is_time_zone
 
 MAXIMUM_LIMIT = 1_000_000
 API_LIMITS = ("request_limit", "workflow_creation_limit")
-LIMITS = (*API_LIMITS, "workflow_limit")
+LIMITS = (*API_LIMITS, "workflow_limit", "frequency_cap")
 CHANGEABLE = ("name", "timezone", "currency", "default_country", *LIMITS, "log_retention_days")
 LONGEST_NAME = 120
 LONGEST_RETENTION_DAYS = 3650

@@ -17,7 +17,7 @@ from workflows.actions.outside import (
     Retryable,
 )
 from workflows.crm.models import Channel
-from workflows.messaging import mime
+from workflows.messaging import gate, mime
 from workflows.messaging.composing import Dressing, Mail, MailSource, Unsendable, compose
 from workflows.messaging.mailboxes import is_mailable, readable
 from workflows.messaging.models import Connection, EmailTemplate, Media
@@ -101,10 +101,22 @@ class MailPlan:
             raise Unusable(f"The attachments have more than {MAXIMUM_BYTES // 1024**2} MB together.", "too_large")
         return files
 
-    def prepare(self, step: Step, refusal: str | None, messages: list[NewMessage]) -> Request | Skipped | Failed:
+    def judge(self, steps: StepBatch) -> list[gate.Verdict]:
+        """Ask the gate for every contact; one query."""
+        return gate.judge(
+            account_id=self.account.id,
+            channel=Channel.EMAIL,
+            purpose=self.config["purpose"],
+            sendings=[gate.Sending(step.contact.id, step.key) for step in steps],
+            now=steps.now,
+        )
+
+    def prepare(self, step: Step, verdict: gate.Verdict, messages: list[NewMessage]) -> Request | Skipped | Failed:
         """Return the call for one contact, or why there is none; adds the message to be written."""
         contact = step.contact
-        if reason := refusal or unreachable(contact.email):
+        if verdict.reason:
+            return Skipped(verdict.reason, data={"gate": verdict.facts})
+        if reason := unreachable(contact.email):
             return Skipped(reason)
         assert step.key is not None
         sent = Sent(self.account.id, contact.id, step.key)
@@ -129,7 +141,7 @@ class MailPlan:
                 "headers": dict(mail.headers),
             },
             host=str(self.connection.id),
-            data=self.shown(step, mail),
+            data={**self.shown(step, mail), "gate": verdict.facts},
             guard_channel=Channel.EMAIL,
         )
 

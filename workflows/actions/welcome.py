@@ -9,8 +9,7 @@ from workflows.actions.base import Step, StepBatch
 from workflows.actions.mails import MailPlan, Unusable
 from workflows.actions.outcomes import Skipped
 from workflows.actions.outside import Request
-from workflows.crm.models import Channel, Course
-from workflows.messaging import gate
+from workflows.crm.models import Course
 from workflows.messaging.models import EmailTemplate
 from workflows.messaging.services.messages import NewMessage, queue_messages, record_errors
 
@@ -56,16 +55,11 @@ class Welcome:
             plan = MailPlan(self.steps)
         except Unusable as problem:
             return [str(problem)] * len(self.steps)
-        refusals = gate.refusals(
-            account_id=self.account_id,
-            contact_ids={step.contact.id for step in self.steps},
-            channel=Channel.EMAIL,
-        )
         messages: list[NewMessage] = []
         prepared: list[Request | str] = []
         blocked: dict[UUID, str] = {}
-        for step in self.steps:
-            answer = plan.prepare(step, refusals.get(step.contact.id), messages)
+        for step, verdict in zip(self.steps, plan.judge(self.steps), strict=True):
+            answer = plan.prepare(step, verdict, messages)
             if isinstance(answer, Request):
                 prepared.append(answer)
             else:

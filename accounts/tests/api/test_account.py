@@ -23,6 +23,7 @@ class TestAccount:
             "request_limit": MAXIMUM_LIMIT,
             "workflow_creation_limit": MAXIMUM_LIMIT,
             "workflow_limit": 500,
+            "frequency_cap": 3,
             "log_retention_days": 90,
         }
 
@@ -56,6 +57,7 @@ class TestAccount:
             ("request_limit", 1_000_001),
             ("request_limit", "100"),
             ("workflow_limit", -1),
+            ("frequency_cap", 0),
             ("log_retention_days", 3651),
             ("id", "00000000-0000-0000-0000-000000000000"),
         ],

@@ -33,8 +33,6 @@ from workflows.configs.fields import BooleanField, ChoiceField, ListField, Templ
 from workflows.configs.hints import Hint
 from workflows.configs.mail import EmailAddressField, HeaderTextField, MailBodyField
 from workflows.configs.references import ReferenceField
-from workflows.crm.models import Channel
-from workflows.messaging import gate
 from workflows.messaging.composing import MAXIMUM_SUBJECT_LENGTH
 from workflows.messaging.mailboxes import MAXIMUM_NAME_LENGTH
 from workflows.messaging.services.attachments import (
@@ -65,7 +63,8 @@ class Utm(StrictConfig):
 class SendEmail(OutsideType):
     """Send the contact an e-mail through the account's mail server.
 
-    A contact that opted out of e-mail, or has no address, is passed over (`skipped`). Marketing mail carries an
+    A contact that opted out of e-mail, or has no address, is passed over (`skipped`), and so is one that got as many
+    marketing mails within 24 hours as the account's `frequency_cap` allows. Marketing mail carries an
     unsubscribe link and the `List-Unsubscribe` headers of RFC 8058. Opening the mail and following its links are
     recorded as the events `email_opened` and `email_clicked`. SMTP servers know no idempotency keys: where the server
     took a mail and its answer was lost, the step becomes `outcome_unknown` and is not sent again unasked.
@@ -179,12 +178,11 @@ class SendEmail(OutsideType):
         except Unusable as problem:
             failed = Failed(ErrorClass.INVALID_CONFIG, str(problem), {"code": problem.code})
             return [failed] * len(steps)
-        refusals = gate.refusals(
-            account_id=steps.account.id, contact_ids={step.contact.id for step in steps}, channel=Channel.EMAIL
-        )
         messages: list[NewMessage] = []
         blocked: dict[UUID, str] = {}
-        prepared = [plan.prepare(step, refusals.get(step.contact.id), messages) for step in steps]
+        prepared = [
+            plan.prepare(step, verdict, messages) for step, verdict in zip(steps, plan.judge(steps), strict=True)
+        ]
         for step, outcome in zip(steps, prepared, strict=True):
             if not isinstance(outcome, Request) and step.key:
                 blocked[step.key] = outcome.reason if isinstance(outcome, Skipped) else outcome.message

@@ -261,6 +261,7 @@ CHANGED: Mapping[str, dict[str, Any] | Callable[[Any], dict[str, Any]]] = {
         "request_limit": "500",
         "workflow_creation_limit": "500",
         "workflow_limit": "10",
+        "frequency_cap": "2",
         "log_retention_days": "30",
     },
     "accounts.Membership": {"role": "viewer", "is_active": "on"},

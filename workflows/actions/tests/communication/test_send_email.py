@@ -24,7 +24,7 @@ from workflows.crm.tests.factories import ContactFactory
 from workflows.messaging.models import Connection, EmailTemplate, Media, Message
 from workflows.messaging.postbox.testing import PostboxClient
 from workflows.messaging.providers.smtp import pool
-from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory
+from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory, MediaFactory, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -225,8 +225,25 @@ class TestTheGate:
     @pytest.mark.parametrize("purpose", ["marketing", "transactional"])
     def test_stops_mail_to_who_opted_out(self, contact, connection, purpose):
         opt_out(contact)
-        assert prepare(contact, purpose=purpose) == [Skipped("Contact opted out of email")]
+        (skipped,) = prepare(contact, purpose=purpose)
+        assert (type(skipped), skipped.reason) == (Skipped, "Contact opted out of email")
+        assert skipped.data["gate"]["verdict"] == "skipped"
         assert not Message.objects.exists()
+
+    def test_stops_marketing_at_the_cap_of_the_account(self, contact, connection):
+        MessageFactory.create_batch(3, account=contact.account, contact_id=contact.id, sent_at=NOW)
+        assert prepare(contact)[0].reason == "Frequency cap reached: 3 of 3 marketing messages by email within 24 hours"
+        assert isinstance(prepare(contact, purpose="transactional")[0], Request)
+
+    def test_says_in_the_log_what_let_a_mail_through(self, contact, connection):
+        (request,) = prepare(contact)
+        assert request.data["gate"] == {
+            "verdict": "allowed",
+            "channel": "email",
+            "purpose": "marketing",
+            "consent": {"state": None, "recorded_at": None},
+            "frequency": {"sent": 0, "cap": 3},
+        }
 
     def test_lets_mail_to_who_opted_out_of_something_else_through(self, contact, connection):
         opt_out(contact, "sms")
@@ -238,7 +255,7 @@ class TestTheGate:
         opt_out(contact)
         again = steps_of([contact])
         again[0].key, again[0].attempt = steps[0].key, 1
-        assert KIND.prepare_many(again) == [Skipped("Contact opted out of email")]
+        assert KIND.prepare_many(again)[0].reason == "Contact opted out of email"
         message = Message.objects.get()
         assert (message.status, message.error_message) == ("failed", "Contact opted out of email")
 

@@ -1,0 +1,15 @@
+"""The gate: what keeps a message from being sent, and why; asked for many contacts at a time, anew at every attempt.
+
+Way through this package:
+verdicts – what is asked and what is answered
+records – what the database knows that bears on it, read with one query
+judging – the rules, in their order: consent, then the frequency cap
+
+What changes between the verdict and the call is caught by the statement that starts calls, which looks at opt-outs
+once more.
+"""
+
+from workflows.messaging.gate.judging import judge
+from workflows.messaging.gate.verdicts import Purpose, Sending, Verdict
+
+__all__ = ["Purpose", "Sending", "Verdict", "judge"]
