@@ -4,6 +4,7 @@ Way through this package:
 verdicts – what is asked and what is answered
 records – what the database knows that bears on it, read with one query
 judging – the rules, in their order: consent, then the frequency cap
+words – by which contacts say STOP; `services/consent_words.py` does what they ask for
 
 What changes between the verdict and the call is caught by the statement that starts calls, which looks at opt-outs
 once more.

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.actors import SYSTEM
 from workflows.actions.outcomes import Done, Skipped
-from workflows.crm.models import Consent
+from workflows.crm.models import Channel, Consent
 from workflows.crm.services.contacts import delete_contacts
 from workflows.engine.clock import VirtualClock
 from workflows.engine.holding import cancel_executions, pause_executions, resume_executions
@@ -18,6 +18,8 @@ from workflows.engine.perform.lanes import LaneRunner, perform_due
 from workflows.engine.tests.kinds import Outside
 from workflows.engine.tests.leading import advance_all, enrolled, logged
 from workflows.engine.tests.perform.conftest import Later
+from workflows.messaging.gate.words import ConsentWord
+from workflows.messaging.services.consent_words import apply_consent_word
 from workflows.models import ActionExecution, Workflow, WorkflowDispatch, WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory
 
@@ -197,6 +199,30 @@ class TestOptOut:
 
         runner.turn()
         assert outside.calls == []
+        virtual_clock.advance(seconds=2)
+        perform_due("http")
+
+        assert outside.calls == []
+        assert logged(execution) == [("call_out", "skipped")]
+
+    def test_by_a_word_stops_a_text_that_was_about_to_go(
+        self, outside: Outside, virtual_clock: VirtualClock, runner: LaneRunner
+    ) -> None:
+        execution = enrolled(ActiveWorkflowFactory(chain=[("call_out", {"guard": "sms"})]), virtual_clock)
+        advance_all()
+        runner.claim_more()
+        outside.gate = lambda step: Skipped("opted_out")
+        apply_consent_word(
+            account_id=execution.account_id,
+            contact_ids=[execution.contact_id],
+            channel=Channel.SMS,
+            word=ConsentWord.STOP,
+            said_at=virtual_clock.now(),
+            evidence="SMS reply",
+            now=virtual_clock.now(),
+        )
+
+        runner.turn()
         virtual_clock.advance(seconds=2)
         perform_due("http")
 
