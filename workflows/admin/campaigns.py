@@ -18,9 +18,9 @@ from accounts.admin.staff import Acting
 from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.related import row_link
 from workflows.authoring import removing
+from workflows.authoring.records import change_campaign, create_campaign
 from workflows.crm.models import Campaign, CampaignMember, CampaignStatus
 from workflows.crm.services.campaign_members import NOTE_LENGTH
-from workflows.crm.services.campaigns import change_campaign, create_campaign
 from workflows.engine import clock
 from workflows.engine.campaigns import join_campaign, leave_campaign
 from workflows.models import Workflow, WorkflowExecution

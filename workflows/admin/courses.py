@@ -23,10 +23,10 @@ from accounts.admin.panels import Panel, cells, link_to, list_of
 from accounts.admin.staff import Acting
 from workflows.admin.cells import LABELS, chip, when
 from workflows.authoring import removing
+from workflows.authoring.records import change_course, create_course
 from workflows.crm.models import AccessLevel, AccessStatus, Course, CourseAccess, Lesson
 from workflows.crm.services import granting
 from workflows.crm.services.course_access import LONGEST, REASON_LENGTH, Grant
-from workflows.crm.services.courses import change_course, create_course
 from workflows.crm.services.lessons import add_lesson, change_lesson, delete_lesson, lessons_for
 from workflows.engine import clock
 from workflows.messaging.models import EmailTemplate

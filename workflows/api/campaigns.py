@@ -16,9 +16,10 @@ from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMi
 from workflows.api.execution_filters import PeriodFilter
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.authoring.records import change_campaign, create_campaign
 from workflows.crm.models import Campaign, CampaignMember, CampaignStatus, LeftReason
 from workflows.crm.services.campaign_members import NOTE_LENGTH
-from workflows.crm.services.campaigns import MAXIMUM_LIMIT, change_campaign, create_campaign
+from workflows.crm.services.campaigns import MAXIMUM_LIMIT
 from workflows.crm.services.usages import Target
 from workflows.engine import clock
 from workflows.engine.campaigns import join_campaign, leave_campaign

@@ -10,8 +10,8 @@ from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMi
 from workflows.api.email_templates import mailable
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
+from workflows.authoring.records import change_course, create_course
 from workflows.crm.models import AccessLevel, Course, Lesson
-from workflows.crm.services.courses import change_course, create_course
 from workflows.crm.services.lessons import MAXIMUM_LESSONS, add_lesson, change_lesson, delete_lesson
 from workflows.crm.services.usages import Target
 from workflows.messaging.mailboxes import one_line

@@ -124,7 +124,7 @@ class EmailTemplateViewSet(
 ):
     """E-mail templates, by name. Changing one changes the mails that are sent from then on.
 
-    Deleting one that a workflow names answers 409 `in_use`.
+    Deleting one that a workflow or a course names answers 409 `in_use`.
     """
 
     queryset = EmailTemplate.objects.all()

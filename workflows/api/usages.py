@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.filters import check_parameters
+from accounts.api.pagination import ItemsPagination
 from workflows.authoring.usages import NamedUsage, usages_of, with_workflows
-from workflows.crm.services.usages import Target
+from workflows.crm.services.usages import Holder, Target, holders_of
 
 
 class UsageSerializer(serializers.Serializer[NamedUsage]):
@@ -39,6 +40,38 @@ class UsageSerializer(serializers.Serializer[NamedUsage]):
         return named.usage.part_type if named.usage.trigger_id else None
 
 
+class HolderSerializer(serializers.Serializer[Holder]):
+    """A record that refers to the object."""
+
+    kind = serializers.CharField(help_text="`course` or `campaign`.")
+    id = serializers.UUIDField(help_text="Its id.")
+    name = serializers.CharField(help_text="Its name.")
+    attr = serializers.CharField(source="field", help_text="The field by which it refers.")
+
+
+class UsagesPagination(ItemsPagination):
+    """A page of places, and all records that refer to the object besides."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["required"].append("records")
+        page["properties"]["records"] = {
+            "type": "array",
+            "description": "Courses (of a template) and campaigns (of a workflow) that refer to it, on every page.",
+            "items": {
+                "type": "object",
+                "required": ["kind", "id", "name", "attr"],
+                "properties": {
+                    "kind": {"type": "string", "enum": ["campaign", "course"]},
+                    "id": {"type": "string", "format": "uuid"},
+                    "name": {"type": "string"},
+                    "attr": {"type": "string", "description": "The field by which it refers."},
+                },
+            },
+        }
+        return page
+
+
 class UsagesMixin:
     """Adds `GET {id}/usages`; the subclass says by `usage_target` how workflows refer to the object."""
 
@@ -46,14 +79,17 @@ class UsagesMixin:
         raise NotImplementedError
 
     @extend_schema(responses=UsageSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=UsagesPagination)
     def usages(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the places of workflows that refer to it: actions, triggers, and steps that contacts inside still run.
 
-        While there is one, deleting it answers 409 `in_use`.
+        `records` are the courses and campaigns that do. While there is one, deleting it answers 409 `in_use`.
         """
         check_parameters(request, SimpleNamespace(paginator=self.paginator))
         account_id = self.caller.account_id
-        rows = usages_of(account_id=account_id, target=self.usage_target(self.get_object()))
+        target = self.usage_target(self.get_object())
+        rows = usages_of(account_id=account_id, target=target)
         page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))
-        return self.get_paginated_response([UsageSerializer(usage).data for usage in page])
+        records = HolderSerializer(holders_of(account_id=account_id, target=target), many=True).data
+        items = [UsageSerializer(usage).data for usage in page]
+        return self.paginator.get_paginated_response(items, records=records)

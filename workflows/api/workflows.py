@@ -54,7 +54,10 @@ class WorkflowFilter(django_filters.FilterSet):
 
 
 class WorkflowViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AuthoringViewSet):
-    """Workflows of the account, newest first. Deleting one that another workflow refers to answers 409 `in_use`."""
+    """Workflows of the account, newest first.
+
+    Deleting one that another workflow or a campaign refers to answers 409 `in_use`.
+    """
 
     queryset = Workflow.objects.present().annotate(actions_count=ACTIONS_COUNT)
     serializer_class = WorkflowDetailSerializer

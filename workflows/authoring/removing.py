@@ -39,7 +39,7 @@ def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) ->
 
 @transaction.atomic
 def delete_template(*, account_id: UUID, actor: Actor, template_id: UUID) -> None:
-    """Forget an e-mail template; Conflict (`in_use`) while a workflow names it."""
+    """Forget an e-mail template; Conflict (`in_use`) while a workflow or a course names it."""
     with unused(account_id, Target("template", template_id)):
         templates.delete_template(account_id=account_id, actor=actor, template_id=template_id)
 

@@ -21,13 +21,13 @@ from workflows.crm.models import Usage
 from workflows.crm.services import usages
 from workflows.crm.services.contacts.reading import hold_definitions
 from workflows.crm.services.tags import find_tags
-from workflows.crm.services.usages import Part, Reference, Target
+from workflows.crm.services.usages import Holder, Part, Reference, Target
 from workflows.models import ENDED_STATUSES, Action, Trigger, Workflow, WorkflowExecution, WorkflowStatus
 from workflows.triggers.registry import UnknownTriggerType
 from workflows.triggers.registry import registry as trigger_types
 
 PATH_LENGTH = 1000
-WORKFLOWS_SHOWN = 10
+USERS_SHOWN = 10
 PARTS_SHOWN = 10
 
 
@@ -75,12 +75,17 @@ def hold(part: Action | Trigger) -> None:
     locks its row, then asks the index.
     """
     _, references = of_action(part) if isinstance(part, Action) else of_trigger(part)
+    hold_references(references, account_id=part.account_id)
+
+
+def hold_references(references: Collection[Reference], *, account_id: UUID) -> None:
+    """Keep objects from being deleted until the transaction ends; raises Invalid (`<kind>_not_found`)."""
     by_id = [reference for reference in references if reference.object_id is not None]
     present: set[tuple[str, UUID]] = set()
     for name in sorted({reference.kind for reference in by_id}):
         kind = KINDS[name]
         wanted = {reference.object_id for reference in by_id if reference.kind == name and reference.object_id}
-        rows = kind.find(part.account_id, *wanted).select_for_update(of=("self",), no_key=True).order_by("pk")
+        rows = kind.find(account_id, *wanted).select_for_update(of=("self",), no_key=True).order_by("pk")
         present.update((name, object_id) for object_id in rows.values_list(kind.id_field, flat=True))
     problems = [
         Problem(f"{reference.kind}_not_found", missing_detail(reference.kind), reference.path)
@@ -90,9 +95,9 @@ def hold(part: Action | Trigger) -> None:
     if problems:
         raise Invalid(*problems)
     if tags := {each.name for each in references if each.kind == TAG and each.name}:
-        find_tags(account_id=part.account_id, folded_names=tags)
+        find_tags(account_id=account_id, folded_names=tags)
     if keys := {each.name for each in references if each.kind == CUSTOM_FIELD and each.name}:
-        hold_definitions(account_id=part.account_id, keys=keys)
+        hold_definitions(account_id=account_id, keys=keys)
 
 
 def forget_left_versions(*, account_id: UUID, targets: Collection[Target]) -> None:
@@ -127,19 +132,20 @@ def in_use_named(*, account_id: UUID) -> Iterator[None]:
         yield
     except usages.InUse as refusal:
         found = with_workflows(account_id=account_id, rows=refusal.usages)
-        raise Conflict("in_use", _sentence(refusal.target, found)) from None
+        raise Conflict("in_use", _sentence(refusal.target, found, refusal.holders)) from None
 
 
-def _sentence(target: Target, found: Sequence[NamedUsage]) -> str:
+def _sentence(target: Target, found: Sequence[NamedUsage], holders: Sequence[Holder]) -> str:
     parts: dict[str, list[str]] = {}
     for each in found:
         part = each.usage.key or f"trigger {each.usage.part_type}"
         keys = parts.setdefault(each.workflow.name, [])
         if part not in keys:
             keys.append(part)
-    shown = [f"“{name}” ({', '.join(keys[:PARTS_SHOWN])})" for name, keys in list(parts.items())[:WORKFLOWS_SHOWN]]
-    more = len(parts) - len(shown)
-    listed = ", ".join(shown) + (f" and {more} more" if more else "")
+    users = [f"“{name}” ({', '.join(keys[:PARTS_SHOWN])})" for name, keys in parts.items()]
+    users += [f"the {holder.kind} “{holder.name}”" for holder in holders]
+    more = len(users) - USERS_SHOWN
+    listed = ", ".join(users[:USERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
     return f"The {target.kind.replace('_', ' ')} is used by {listed}; change those first."
 
 

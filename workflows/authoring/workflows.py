@@ -106,7 +106,7 @@ def update_workflow(
 def delete_workflow(*, account_id: UUID, actor: Actor, workflow_id: UUID, expected_revision: int | None = None) -> None:
     """Delete a workflow softly: it is no longer found, its name is free, contacts inside are cancelled.
 
-    Refused: `invalid_transition` while it is active, `in_use` while another workflow refers to it.
+    Refused: `invalid_transition` while it is active, `in_use` while another workflow or a campaign refers to it.
     """
     require_present(account_id=account_id, workflow_id=workflow_id)
     lock_workflow_exclusively(workflow_id)

@@ -6,12 +6,24 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
+from uuid_utils.compat import uuid7
 
+from accounts.actors import SYSTEM
 from accounts.models import Account, Role
-from accounts.tests.factories import MembershipFactory, TeamFactory
+from accounts.problems import Conflict, Invalid
+from accounts.tests.factories import AccountFactory, MembershipFactory, TeamFactory
 from accounts.tests.fixtures import client_for
-from workflows.crm.models import Usage
-from workflows.crm.tests.factories import CustomFieldFactory, TagFactory
+from workflows.authoring import records, removing
+from workflows.crm.models import Course, Usage
+from workflows.crm.tests.factories import (
+    CampaignFactory,
+    CourseFactory,
+    CustomFieldFactory,
+    PipelineFactory,
+    TagFactory,
+)
+from workflows.crm.tests.together import together
+from workflows.messaging.models import EmailTemplate
 from workflows.messaging.tests.factories import (
     ConnectionFactory,
     EmailTemplateFactory,
@@ -29,6 +41,9 @@ THINGS: Mapping[str, Callable[[Account], tuple[UUID, str, UUID]]] = {
     "media": lambda account: plain("media", MediaFactory(account=account)),
     "secrets": lambda account: plain("secret", SecretFactory(account=account)),
     "connections": lambda account: plain("connection", ConnectionFactory(account=account)),
+    "campaigns": lambda account: plain("campaign", CampaignFactory(account=account, workflow_id=uuid7())),
+    "courses": lambda account: plain("course", CourseFactory(account=account)),
+    "pipelines": lambda account: plain("pipeline", PipelineFactory(account=account)),
     "teams": lambda account: plain("team", TeamFactory(account=account)),
     "workflows": lambda account: plain("workflow", WorkflowFactory(account=account)),
     "members": lambda account: member(MembershipFactory(account=account)),
@@ -87,6 +102,7 @@ class TestUsages:
                 }
             ],
             "total": 1,
+            "records": [],
             "limit": 50,
             "offset": 0,
             "has_more": False,
@@ -133,3 +149,87 @@ def test_a_member_whom_a_workflow_names_cannot_be_shut_out_by_a_change(owner: AP
     membership.refresh_from_db()
     assert membership.is_active
     assert owner.patch(url, {"role": "viewer"}).status_code == 200
+
+
+class TestRecords:
+    """Courses and campaigns refer to templates and workflows by fields of their own."""
+
+    @pytest.fixture
+    def template(self, account: Account) -> EmailTemplate:
+        made: EmailTemplate = EmailTemplateFactory(account=account)
+        return made
+
+    def test_a_template_is_in_use_by_the_course_whose_welcome_it_is(
+        self, owner: APIClient, account: Account, template: EmailTemplate
+    ) -> None:
+        url = f"/api/v1/email-templates/{template.id}"
+        body = {"name": "Riding", "welcome_template_id": str(template.id)}
+        course = owner.post("/api/v1/courses", body).json()
+        expected = {"kind": "course", "id": course["id"], "name": "Riding", "attr": "welcome_template_id"}
+        usages = owner.get(f"{url}/usages").json()
+        assert (usages["total"], usages["records"]) == (0, [expected])
+        response = owner.delete(url)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "in_use")
+        assert "the course “Riding”" in response.json()["errors"][0]["detail"]
+        assert owner.get(url).status_code == 200
+        owner.patch(f"/api/v1/courses/{course['id']}", {"welcome_template_id": None})
+        assert owner.get(f"{url}/usages").json()["records"] == []
+        assert owner.delete(url).status_code == 204
+
+    def test_a_workflow_is_in_use_by_the_campaign_whose_steps_it_has(self, owner: APIClient, account: Account) -> None:
+        workflow = WorkflowFactory(account=account)
+        url = f"/api/v1/workflows/{workflow.id}"
+        campaign = owner.post("/api/v1/campaigns", {"name": "Spring", "workflow_id": str(workflow.id)}).json()
+        expected = {"kind": "campaign", "id": campaign["id"], "name": "Spring", "attr": "workflow_id"}
+        assert owner.get(f"{url}/usages").json()["records"] == [expected]
+        response = owner.delete(url)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "in_use")
+        assert "the campaign “Spring”" in response.json()["errors"][0]["detail"]
+        assert owner.get(url).status_code == 200
+        assert owner.delete(f"/api/v1/campaigns/{campaign['id']}").status_code == 204
+        assert owner.delete(url).status_code == 204
+
+    def test_another_accounts_course_does_not_count(
+        self, owner: APIClient, template: EmailTemplate, other_account: Account
+    ) -> None:
+        CourseFactory(account=other_account, welcome_template_id=template.id)
+        url = f"/api/v1/email-templates/{template.id}"
+        assert owner.get(f"{url}/usages").json()["records"] == []
+        assert owner.delete(url).status_code == 204
+
+    def test_a_template_that_is_gone_is_no_courses(self, template: EmailTemplate) -> None:
+        whose = {"account_id": template.account_id, "actor": SYSTEM}
+        removing.delete_template(**whose, template_id=template.id)
+        with pytest.raises(Invalid) as refusal:
+            records.create_course(**whose, name="Riding", welcome_template_id=template.id)
+        (problem,) = refusal.value.problems
+        assert (problem.code, problem.attr) == ("template_not_found", "welcome_template_id")
+        assert not Course.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_course_and_the_deletion_of_its_template_never_both_succeed() -> None:
+    outcomes = set()
+    account = AccountFactory()
+    for number in range(8):
+        template = EmailTemplateFactory(account=account)
+
+        def take(template: EmailTemplate = template, name: str = f"Course {number}") -> bool:
+            try:
+                records.create_course(account_id=account.id, actor=SYSTEM, name=name, welcome_template_id=template.id)
+            except Invalid:
+                return False
+            return True
+
+        def delete(template: EmailTemplate = template) -> bool:
+            try:
+                removing.delete_template(account_id=account.id, actor=SYSTEM, template_id=template.id)
+            except Conflict:
+                return False
+            return True
+
+        taken, deleted = together([take, delete])
+        assert taken != deleted
+        assert Course.objects.filter(welcome_template_id=template.id).exists() == taken
+        outcomes.add(taken)
+    assert outcomes

@@ -1,6 +1,6 @@
 """The index of what workflows refer to: written by authoring, asked before an object goes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.problems import Conflict
 from accounts.scoping import AccountQuerySet
-from workflows.crm.models import Usage
+from workflows.crm.models import Campaign, Course, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,35 @@ class Target:
         return Q(kind=self.kind, object_id=self.object_id) | by_name
 
 
-class InUse(Conflict):
-    """Workflows refer to what was to be deleted; `usages` says where. Authoring knows the workflows' names."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A record that refers to an object by a field of its own, as a course does to the template of its welcome."""
 
-    def __init__(self, target: Target, usages: Sequence[Usage]) -> None:
+    kind: str
+    id: UUID
+    name: str
+    field: str
+
+
+HOLDERS: Mapping[str, tuple[str, type[Campaign] | type[Course], str]] = {
+    "template": ("course", Course, "welcome_template_id"),
+    "workflow": ("campaign", Campaign, "workflow_id"),
+}
+"""By the kind of an object, the kind of records that refer to such objects, their model and its field."""
+
+
+class InUse(Conflict):
+    """Workflows or records refer to what was to be deleted; `usages` and `holders` say where.
+
+    Authoring knows the workflows' names.
+    """
+
+    def __init__(self, target: Target, usages: Sequence[Usage], holders: Sequence[Holder] = ()) -> None:
         thing = target.kind.replace("_", " ")
-        super().__init__("in_use", f"Workflows refer to this {thing}; change them first.")
+        super().__init__("in_use", f"Others refer to this {thing}; change them first.")
         self.target = target
         self.usages = usages
+        self.holders = holders
 
 
 def set_usages(*, account_id: UUID, parts: Sequence[tuple[Part, Sequence[Reference]]]) -> None:
@@ -107,8 +128,17 @@ def usages_of(*, account_id: UUID, targets: Collection[Target]) -> AccountQueryS
     return Usage.objects.for_account(account_id).filter(wanted)
 
 
+def holders_of(*, account_id: UUID, target: Target) -> list[Holder]:
+    """Return the records that refer to the object, by name; no query for kinds that none refers to."""
+    if target.kind not in HOLDERS:
+        return []
+    kind, model, field = HOLDERS[target.kind]
+    rows = model.objects.for_account(account_id).filter(**{field: target.object_id}).order_by("name", "id")
+    return [Holder(kind, row.id, row.name, field) for row in rows]
+
+
 def require_unused(*, account_id: UUID, target: Target, besides_workflow_id: UUID | None = None) -> None:
-    """Raise InUse when a workflow refers to the object.
+    """Raise InUse when a workflow or a record refers to the object.
 
     Asked with the object's row locked for deletion: authoring holds the rows of what it refers to until it has written
     the index, so that one of the two waits for the other and then sees what it did.
@@ -116,8 +146,9 @@ def require_unused(*, account_id: UUID, target: Target, besides_workflow_id: UUI
     usages = usages_of(account_id=account_id, targets=[target])
     if besides_workflow_id is not None:
         usages = usages.exclude(workflow_id=besides_workflow_id)
-    if found := list(usages):
-        raise InUse(target, found)
+    found, holders = list(usages), holders_of(account_id=account_id, target=target)
+    if found or holders:
+        raise InUse(target, found, holders)
 
 
 def _id(part: Part) -> UUID:

@@ -7,10 +7,9 @@ from uuid import UUID
 from accounts.actors import Actor
 from workflows.authoring.chain import add_action
 from workflows.authoring.publishing import activate_workflow
+from workflows.authoring.records import create_campaign, create_course
 from workflows.authoring.workflows import create_workflow
 from workflows.crm.models import Campaign, CampaignStatus, Contact, Course
-from workflows.crm.services.campaigns import create_campaign
-from workflows.crm.services.courses import create_course
 from workflows.crm.services.lessons import add_lesson
 from workflows.engine.advance import advance
 from workflows.engine.enroll import enroll_many
