@@ -1,80 +1,23 @@
-"""The account's ways out to mail servers."""
+"""The account's ways out to mail servers and other providers."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.decorators import display
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.admin.forms import StaffForm
 from accounts.admin.operations import Operation
 from accounts.admin.panels import Panel, cells, link_to, list_of
 from accounts.admin.staff import Acting
 from accounts.models import Role
 from workflows.admin.cells import LABELS, chip, when
+from workflows.admin.connection_forms import FORMS, ConnectionForm, SmtpForm
 from workflows.authoring import removing
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Message
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
-
-HIGHEST_PORT = 65535
-SETTINGS = ("host", "port", "security", "username")
-
-
-class ConnectionForm(StaffForm):
-    """Where a mail server is and how to sign in there; the password goes in and never comes out."""
-
-    attrs = {f"settings.{name}": name for name in SETTINGS}
-
-    host = forms.CharField(
-        max_length=253,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Its name or address; `postbox.test` is the local postbox.",
-    )
-    port = forms.IntegerField(
-        min_value=1,
-        max_value=HIGHEST_PORT,
-        required=False,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="1–65535; empty: 587 with STARTTLS, 465 with TLS, 25 with none.",
-    )
-    security = forms.ChoiceField(
-        choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", "none")],
-        widget=UnfoldAdminSelectWidget,
-        help_text="How it is secured.",
-    )
-    username = forms.CharField(
-        max_length=255, required=False, widget=UnfoldAdminTextInputWidget, help_text="Who signs in; empty: nobody does."
-    )
-    password = forms.CharField(
-        max_length=4096,
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Kept as a secret and never shown. Empty: it stays. Send it again when the server changes.",
-    )
-    forget_password = forms.BooleanField(
-        required=False, widget=UnfoldBooleanSwitchWidget, help_text="Sign in without a password from now on."
-    )
-
-    class Meta:
-        model = Connection
-        fields = ("name", *SETTINGS, "password", "forget_password", "is_enabled")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        connection: Connection | None = kwargs.get("instance")
-        if connection is not None:
-            kwargs["initial"] = dict(connection.settings) | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
 
 
 def test(acting: Acting, row: Connection, data: dict[str, Any]) -> str:
@@ -87,9 +30,9 @@ class ConnectionAdmin(AccountScopedAdmin):
     """Connections; only admins see them."""
 
     read_role = write_role = Role.ADMIN
-    form = ConnectionForm
+    form = SmtpForm
     list_display = ("name", "kind", "host", "state", "is_enabled", "checked_at", "account")
-    list_filter = ("status", "is_enabled")
+    list_filter = ("kind", "status", "is_enabled")
     list_select_related = ("account",)
     search_fields = ("name",)
     operations = (
@@ -104,8 +47,19 @@ class ConnectionAdmin(AccountScopedAdmin):
         ),
     )
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form_class = super().get_form(request, obj, change=change, **(kwargs | {"form": form_for(request, obj)}))
+        if obj is None:
+            others = request.GET.copy()
+            for kind in FORMS.keys() - {form_class.kind}:
+                others["kind"] = kind
+                form_class.base_fields["name"].help_text = format_html(
+                    'What people call it. For another kind: <a href="?{}">{}</a>.', others.urlencode(), kind
+                )
+        return form_class
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        own = ("name", *SETTINGS, "password")
+        own = ("name", *form_for(request, obj).settings_fields, "password")
         if obj is None:
             return (*own, "is_enabled")
         return (*own, "forget_password", "is_enabled", "password_kept", "status", "last_error", "checked_at")
@@ -115,13 +69,15 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     @admin.display(description="server")
     def host(self, row: Connection) -> str:
+        if row.kind == ConnectionKind.TWILIO:
+            return ", ".join(each["number"] for each in row.settings.get("numbers", ())) or "no number yet"
         return f"{row.settings.get('host', '')}:{row.settings.get('port', '')}"
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Connection) -> str:
         return row.status
 
-    @admin.display(description="password", boolean=True)
+    @admin.display(description="password or token kept", boolean=True)
     def password_kept(self, row: Connection) -> bool:
         return row.secret_id is not None
 
@@ -144,7 +100,7 @@ class ConnectionAdmin(AccountScopedAdmin):
         data.pop("forget_password", None)
         return create_connection(
             **acting.on_behalf(),
-            kind=ConnectionKind.SMTP,
+            kind=ConnectionKind.TWILIO if "account_sid" in data else ConnectionKind.SMTP,
             name=data["name"],
             settings=settings_of(data),
             password=data["password"] or None,
@@ -165,5 +121,11 @@ class ConnectionAdmin(AccountScopedAdmin):
         removing.delete_connection(**acting.on_behalf(), connection_id=row.id)
 
 
+def form_for(request: HttpRequest, row: Connection | None) -> type[ConnectionForm]:
+    """Return the form of a connection's kind, of a new one that of `?kind=`."""
+    return FORMS.get(row.kind if row else request.GET.get("kind", ""), SmtpForm)
+
+
 def settings_of(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: data[name] for name in SETTINGS if name in data}
+    names = {name for form in FORMS.values() for name in form.settings_fields}
+    return {name: value for name, value in data.items() if name in names}

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from accounts.api.serializers import NoInput, StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.models import Role
+from workflows.api.connection_settings import ConnectionSettingsField
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
 from workflows.crm.services.usages import Target
@@ -19,31 +20,12 @@ from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
 
 PASSWORD_LENGTH = 4096
-HIGHEST_PORT = 65535
-
-
-class SmtpSettings(StrictSerializer):
-    """Where a mail server is and how to sign in there."""
-
-    host = serializers.CharField(max_length=253, help_text="Its name or address; `postbox.test` is the local postbox.")
-    port = serializers.IntegerField(
-        min_value=1,
-        max_value=HIGHEST_PORT,
-        required=False,
-        help_text="1–65535; default: 587 with `starttls`, 465 with `tls`, 25 with `none`.",
-    )
-    security = serializers.ChoiceField(
-        choices=("starttls", "tls", "none"), required=False, help_text="How it is secured; default `starttls`."
-    )
-    username = serializers.CharField(
-        max_length=255, required=False, allow_blank=True, help_text="Who signs in; empty: nobody does."
-    )
 
 
 class ConnectionSerializer(StrictModelSerializer):
     """A way out to a provider. Its password is never shown."""
 
-    settings = SmtpSettings(read_only=True)
+    settings = ConnectionSettingsField(read_only=True, help_text="Where and how to connect, as its kind has it.")
     has_password = serializers.SerializerMethodField(help_text="Whether a password is kept for it.")
 
     class Meta:
@@ -73,14 +55,17 @@ class ConnectionChange(StrictSerializer):
     example = {"name": "Office", "is_enabled": False}
 
     name = serializers.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique.")
-    settings = SmtpSettings(help_text="Where and how to connect.")
+    settings = ConnectionSettingsField(help_text="Where and how to connect, as its kind has it.")
     password = serializers.CharField(
         max_length=PASSWORD_LENGTH,
         required=False,
         allow_null=True,
         trim_whitespace=False,
         write_only=True,
-        help_text="Kept as a secret and never shown; null: none. Send it again when host, port or security change.",
+        help_text=(
+            "The password, or Twilio's auth token. Kept as a secret and never shown; null: none. Send it again when "
+            "the connection leads elsewhere."
+        ),
     )
     is_enabled = serializers.BooleanField(required=False, help_text="Whether anything is sent through it.")
 

@@ -3,6 +3,7 @@ import pytest
 from accounts.models import AuditEntry
 from workflows.messaging.models import Connection, Secret
 from workflows.messaging.secrets import reveal_secrets
+from workflows.messaging.tests.factories import ConnectionFactory
 from workflows.tests.factories import ActionFactory, WorkflowFactory
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,87 @@ class TestConnections:
         assert client.post(URL, {**BODY, "name": "B"}).status_code == 403
         assert client.patch(f"{URL}/{connection['id']}", {"name": "B"}).status_code == 403
         assert client.post(f"{URL}/{connection['id']}/test", {}).status_code == 403
+
+
+class TestTwilio:
+    SID = "AC" + "0a" * 16
+    NUMBERS = [{"number": "+1 415 555 0100", "types": ["voice", "sms"]}]
+    TWILIO = {
+        "kind": "twilio",
+        "name": "SMS",
+        "settings": {"account_sid": SID, "numbers": NUMBERS},
+        "password": "token",
+    }
+
+    def test_has_numbers_and_shows_no_token(self, admin_api):
+        response = admin_api.post(URL, self.TWILIO)
+        assert response.status_code == 201
+        assert response.json()["settings"] == {
+            "account_sid": self.SID,
+            "api_host": "api.twilio.com",
+            "numbers": [{"number": "+14155550100", "types": ["sms", "voice"]}],
+        }
+        assert (response.json()["has_password"], password_of(response.json()["id"])) == (True, "token")
+        assert "token" not in response.content.decode()
+
+    @pytest.mark.parametrize(
+        ("settings", "code", "attr"),
+        [
+            ({}, "required", "settings.account_sid"),
+            ({"account_sid": "AC12"}, "invalid", "settings.account_sid"),
+            ({"account_sid": SID, "host": "x"}, "unknown_field", "settings.host"),
+            ({"account_sid": SID, "api_host": "evil.example"}, "invalid_choice", "settings.api_host"),
+            ({"account_sid": SID, "numbers": [{"number": "+14155550100"}]}, "required", "settings.numbers.0.types"),
+            (
+                {"account_sid": SID, "numbers": [{"number": "12", "types": ["sms"]}]},
+                "invalid",
+                "settings.numbers.0.number",
+            ),
+            (
+                {"account_sid": SID, "numbers": [{"number": "+14155550100", "types": ["fax"]}]},
+                "invalid_choice",
+                "settings.numbers.0.types.0",
+            ),
+            ({"account_sid": SID, "numbers": NUMBERS * 2}, "number_taken", "settings.numbers.1.number"),
+            ("x", "invalid", "settings"),
+        ],
+    )
+    def test_is_refused(self, admin_api, account, settings, code, attr):
+        response = admin_api.post(URL, {**self.TWILIO, "settings": settings})
+        assert response.status_code == 400
+        assert [(error["code"], error["attr"]) for error in response.json()["errors"]] == [(code, attr)]
+        assert not Connection.objects.filter(account=account).exists()
+        assert not Secret.objects.filter(account=account).exists()
+
+    def test_has_a_number_of_the_account_once(self, admin_api, account):
+        first = admin_api.post(URL, self.TWILIO).json()
+        again = admin_api.post(URL, {**self.TWILIO, "name": "More SMS"})
+        assert [error["code"] for error in again.json()["errors"]] == ["number_taken"]
+        assert Connection.objects.filter(account=account).count() == 1
+        same = admin_api.patch(f"{URL}/{first['id']}", {"settings": {"numbers": self.NUMBERS}})
+        assert same.status_code == 200
+
+    def test_may_have_the_number_of_another_account(self, admin_api):
+        ConnectionFactory(kind="twilio", settings={"numbers": [{"number": "+14155550100", "types": ["sms"]}]})
+        assert admin_api.post(URL, self.TWILIO).status_code == 201
+
+    def test_leads_elsewhere_only_with_the_token_sent_again(self, admin_api):
+        made = admin_api.post(URL, self.TWILIO).json()
+        change = {"settings": {"account_sid": "AC" + "1" * 32}}
+        response = admin_api.patch(f"{URL}/{made['id']}", change)
+        assert [(error["code"], error["attr"]) for error in response.json()["errors"]] == [("required", "password")]
+        assert Connection.objects.get(id=made["id"]).settings["account_sid"] == self.SID
+
+    def test_is_tried_by_asking_for_the_account(self, admin_api, settings, postbox, tmp_path):
+        settings.DATA_DIR = tmp_path
+        postbox.address.write(tmp_path)
+        local = {**self.TWILIO, "settings": {**self.TWILIO["settings"], "api_host": "postbox.test"}}
+        made = admin_api.post(URL, local).json()
+        assert admin_api.post(f"{URL}/{made['id']}/test", {}).json()["status"] == "working"
+        postbox.add_rule("status", protocol="sms", status=401, body='{"code": 20003, "message": "Authenticate"}')
+        answer = admin_api.post(f"{URL}/{made['id']}/test", {}).json()
+        assert (answer["status"], "20003" in answer["last_error"]) == ("failing", True)
+        assert postbox.messages(method="POST") == []
 
 
 class TestTrying:

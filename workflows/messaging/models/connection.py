@@ -12,6 +12,7 @@ class ConnectionKind(enum.StrEnum):
     """What a connection connects with. Not in the database: a new kind needs no migration."""
 
     SMTP = "smtp"
+    TWILIO = "twilio"
 
 
 class ConnectionStatus(models.TextChoices):

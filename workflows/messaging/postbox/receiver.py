@@ -38,12 +38,12 @@ class Receiver:
 
     async def receive(self, request: Request, wire: Wire) -> bool:
         """Take one request in; returns whether the connection may go on."""
-        rule = self._rules.choose(protocol="http", host=request.host, path=request.path, method=request.method) or Rule(
-            Behaviour.ACCEPT
-        )
+        rule = self._rule(request) or Rule(Behaviour.ACCEPT)
         location = _next_location(request, rule)
         entry = self._entry(request, rule, acts=rule.behaviour in ACTS or (not location and is_redirect(rule)))
         self._ledger.add(entry)
+        if entry.outcome is Outcome.NEW:
+            self._act(request, entry)
         if rule.delay_ms:
             await asyncio.sleep(rule.delay_ms / 1000)
         if rule.behaviour is Behaviour.ACCEPT or (is_redirect(rule) and not location):
@@ -60,6 +60,12 @@ class Receiver:
             async with asyncio.timeout(LONGEST_MISBEHAVIOUR):
                 await self._misbehave(rule, wire)
         return False
+
+    def _rule(self, request: Request) -> Rule | None:
+        return self._rules.choose(protocol="http", host=request.host, path=request.path, method=request.method)
+
+    def _act(self, request: Request, entry: Entry) -> None:
+        """Do what the arrival asks for; a webhook asks for nothing more than to be taken."""
 
     def _entry(self, request: Request, rule: Rule, *, acts: bool) -> Entry:
         key = next(filter(None, (request.header(name) for name in KEY_HEADERS)), "")

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP
 from workflows.messaging.postbox import Address
 from workflows.messaging.postbox.ledger import Ledger
 from workflows.messaging.postbox.mail import MAXIMUM_MAIL_BYTES, MailHandler
+from workflows.messaging.postbox.phones import Phones
 from workflows.messaging.postbox.receiver import Receiver
 from workflows.messaging.postbox.rules import RuleBook
 from workflows.messaging.postbox.site import Site
@@ -37,7 +38,8 @@ class Postbox:
         self._ledger = Ledger(data_dir / "postbox" / "ledger.sqlite3")
         self._rules = RuleBook()
         self._receiver = Receiver(self._ledger, self._rules)
-        self._site = Site(self._ledger, self._rules)
+        self._phones = Phones(self._ledger, self._rules)
+        self._site = Site(self._ledger, self._rules, self._phones)
         self._handler = MailHandler(self._ledger, self._rules)
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,9 +84,10 @@ class Postbox:
         try:
             while request := await wire.read():
                 reply = self._site.answer(request)
+                receiver = self._phones if self._phones.concerns(request) else self._receiver
                 if reply is not None:
                     await wire.answer(reply.status, reply.headers, reply.body)
-                elif not await self._receiver.receive(request, wire):
+                elif not await receiver.receive(request, wire):
                     return
                 if not wire.continues():
                     return

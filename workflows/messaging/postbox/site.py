@@ -10,12 +10,15 @@ from typing import Any
 
 from workflows.messaging.postbox.ledger import FILTERS, Entry, Ledger
 from workflows.messaging.postbox.pages import Page, Pages
+from workflows.messaging.postbox.phones import NUMBER, Phones
 from workflows.messaging.postbox.rules import BadRule, RuleBook, read_rule
 from workflows.messaging.postbox.wire import Request
 
 LOCAL_HOSTS = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 MAXIMUM_LIMIT = 100_000
 DEFAULT_LIMIT = 100
+LONGEST_REPLY = 1600
+UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class BadQuery(ValueError):
@@ -37,9 +40,10 @@ Handler = Callable[..., Reply]
 class Site:
     """Answers the postbox's own addresses; everything else is a webhook."""
 
-    def __init__(self, ledger: Ledger, rules: RuleBook) -> None:
+    def __init__(self, ledger: Ledger, rules: RuleBook, phones: Phones) -> None:
         self._ledger = ledger
         self._rules = rules
+        self._phones = phones
         self._pages = Pages(ledger, rules)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler)
@@ -53,6 +57,7 @@ class Site:
                 ("POST", "/control/rules", self._add_rule),
                 ("DELETE", "/control/rules", self._clear_rules),
                 ("DELETE", r"/control/rules/(\d{1,18})", self._remove_rule),
+                ("POST", "/control/replies", self._reply),
                 ("GET", "/", self._page(self._pages.home)),
                 ("GET", "/mails", self._page(self._pages.mails)),
                 ("GET", r"/mails/(\d{1,18})", self._page(self._pages.mail)),
@@ -116,13 +121,30 @@ class Site:
         return _json({"items": [rule.as_json() for rule in self._rules]})
 
     def _add_rule(self, request: Request) -> Reply:
-        if request.header("content-type").partition(";")[0].strip() != "application/json":
+        if not _is_json(request):
             return _json({"error": "Send the rule as application/json."}, status=415)
         try:
             data = json.loads(request.body)
         except (ValueError, RecursionError):
             raise BadRule("That is no JSON.") from None
         return _json(self._rules.add(read_rule(data)).as_json(), status=201)
+
+    def _reply(self, request: Request) -> Reply:
+        if not _is_json(request):
+            return _json({"error": "Send the reply as application/json."}, status=415)
+        try:
+            data = json.loads(request.body)
+            sender, recipient, text = (data[name] for name in ("from", "to", "text"))
+        except (ValueError, RecursionError, KeyError, TypeError):
+            raise BadQuery("A reply is a JSON object with the texts 'from', 'to' and 'text'.") from None
+        if not all(isinstance(number, str) and NUMBER.fullmatch(number) for number in (sender, recipient)):
+            raise BadQuery("'from' and 'to' are phone numbers such as +14155550123.")
+        if not isinstance(text, str) or not 0 < len(text) <= LONGEST_REPLY or UNSENDABLE.search(text):
+            raise BadQuery(f"'text' has 1 to {LONGEST_REPLY} characters.")
+        entry = self._phones.reply(sender=sender, recipient=recipient, text=text)
+        if entry is None:
+            return _json({"error": f"{recipient} never wrote to {sender}, so nobody listens there."}, status=404)
+        return _json(as_json(entry), status=201)
 
     def _clear_rules(self, request: Request) -> Reply:
         return _json({"deleted": self._rules.clear()})
@@ -131,6 +153,11 @@ class Site:
         if self._rules.remove(int(number)):
             return _json({"deleted": 1})
         return _json({"error": "There is no such rule."}, status=404)
+
+
+def _is_json(request: Request) -> bool:
+    """Tell whether a body is declared as JSON, which no form of another site can do."""
+    return request.header("content-type").partition(";")[0].strip() == "application/json"
 
 
 def as_json(entry: Entry, *, with_body: bool = True) -> dict[str, Any]:

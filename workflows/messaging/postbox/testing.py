@@ -55,6 +55,14 @@ class PostboxClient:
     def mails(self, **filters: Any) -> list[dict[str, Any]]:
         return self.entries(protocol="smtp", **filters)
 
+    def messages(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return SMS to phones and from them."""
+        return self.entries(protocol="sms", **filters)
+
+    def reply(self, sender: str, recipient: str, text: str) -> dict[str, Any]:
+        """Let a phone write back."""
+        return self._call("POST", "/control/replies", {"from": sender, "to": recipient, "text": text})
+
     def counts(self, **filters: Any) -> dict[str, int]:
         return self._call("GET", f"/ledger/counts?{urlencode(filters)}")
 

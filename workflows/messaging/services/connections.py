@@ -1,6 +1,7 @@
 """Connections to providers, as people make, change and try them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,14 @@ from uuid_utils.compat import uuid7
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Invalid, Missing, Problem
-from workflows.messaging.models import Connection, ConnectionStatus
-from workflows.messaging.outbound import Deadline, NotSent, checked_target
+from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus
+from workflows.messaging.outbound import Deadline, NotSent, OutboundError, checked_target
 from workflows.messaging.providers.smtp import POSTBOX_HOST, Server
 from workflows.messaging.providers.smtp.pool import say_goodbye
 from workflows.messaging.providers.smtp.session import Session
 from workflows.messaging.secrets import UnreadableSecret, create_secret, delete_secret, replace_secret
-from workflows.messaging.services.smtp_connections import connect_smtp
+from workflows.messaging.services import twilio_connections
+from workflows.messaging.services.connecting import connect
 
 DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 """By how the connection is secured."""
@@ -37,10 +39,20 @@ def create_connection(
     password: str | None = None,
     is_enabled: bool = True,
 ) -> Connection:
-    """Make a connection; its password becomes a secret. Invalid for a host that must not be called, `name_taken`."""
-    complete = complete_settings(settings)
+    """Make a connection; its password becomes a secret.
+
+    Invalid for settings that cannot be, such as a host that must not be called (`number_taken`); Conflict `name_taken`.
+    """
+    complete = KINDS[ConnectionKind(kind)].complete(settings, account_id=account_id, connection_id=None)
     secret_id = keep_password(account_id=account_id, actor=actor, password=password) if password else None
-    made = connect_smtp(account_id=account_id, actor=actor, name=name, secret_id=secret_id, **complete)
+    made = connect(
+        account_id=account_id,
+        actor=actor,
+        kind=ConnectionKind(kind),
+        name=name,
+        settings=complete,
+        secret_id=secret_id,
+    )
     if not is_enabled:
         made.is_enabled = False
         made.save(update_fields=["is_enabled"])
@@ -56,9 +68,12 @@ def change_connection(*, account_id: UUID, actor: Actor, connection_id: UUID, ch
     connection = locked(account_id, connection_id)
     before = facts(connection)
     if "settings" in changes:
-        settings = complete_settings({**connection.settings, **changes["settings"]})
-        if connection.secret_id and leads_elsewhere(connection.settings, settings) and "password" not in changes:
-            detail = "Send the password again when the connection leads to another server."
+        kind = KINDS[ConnectionKind(connection.kind)]
+        merged = {**connection.settings, **changes["settings"]}
+        settings = kind.complete(merged, account_id=account_id, connection_id=connection_id)
+        leads_elsewhere = any(connection.settings.get(place) != settings[place] for place in kind.places)
+        if connection.secret_id and leads_elsewhere and "password" not in changes:
+            detail = "Send the password again when the connection leads elsewhere."
             raise Invalid(Problem("required", detail, "password"))
         if settings != connection.settings:
             connection.status, connection.last_error, connection.checked_at = ConnectionStatus.UNTESTED, "", None
@@ -98,8 +113,8 @@ def try_connection(*, account_id: UUID, connection_id: UUID, now: datetime) -> C
         raise Missing
     error = ""
     try:
-        say_goodbye(Session(Server.of(connection), Deadline.after(SECONDS)))
-    except NotSent as problem:
+        KINDS[ConnectionKind(connection.kind)].try_out(connection)
+    except OutboundError as problem:
         error = problem.message[:ERROR_LENGTH] or "It failed."
     except UnreadableSecret as problem:
         error = str(problem)[:ERROR_LENGTH]
@@ -110,7 +125,9 @@ def try_connection(*, account_id: UUID, connection_id: UUID, now: datetime) -> C
     return connection
 
 
-def complete_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def complete_smtp_settings(
+    settings: Mapping[str, Any], *, account_id: UUID, connection_id: UUID | None
+) -> dict[str, Any]:
     """Return the settings with their defaults, or refuse a host that cannot or must not be connected to."""
     security = settings.get("security", "starttls")
     host = settings["host"].strip().lower()
@@ -125,8 +142,28 @@ def complete_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"host": host, "port": port, "security": security, "username": settings.get("username", "")}
 
 
-def leads_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return any(before.get(name) != after[name] for name in ("host", "port", "security"))
+def try_smtp(connection: Connection) -> None:
+    say_goodbye(Session(Server.of(connection), Deadline.after(SECONDS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What connections of one kind do in their own way."""
+
+    complete: Callable[..., dict[str, Any]]
+    """Return given settings with their defaults, or raise Invalid."""
+    try_out: Callable[[Connection], None]
+    """Connect and sign in for real; raises OutboundError."""
+    places: tuple[str, ...]
+    """Settings that say where the password goes."""
+
+
+KINDS = {
+    ConnectionKind.SMTP: Kind(complete_smtp_settings, try_smtp, ("host", "port", "security")),
+    ConnectionKind.TWILIO: Kind(
+        twilio_connections.complete_settings, twilio_connections.try_out, ("account_sid", "api_host")
+    ),
+}
 
 
 def keep_password(*, account_id: UUID, actor: Actor, password: str) -> UUID:

@@ -3,13 +3,11 @@
 from uuid import UUID, uuid5
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 
-from accounts import audit
 from accounts.actors import Actor
-from accounts.problems import Conflict
 from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.postbox import POSTBOX_HOST
+from workflows.messaging.services.connecting import connect
 
 
 def connect_smtp(
@@ -28,22 +26,14 @@ def connect_smtp(
     The host `postbox.test` is the postbox of this installation, whatever its port is today.
     """
     options = {"host": host, "port": port, "security": security, "username": username}
-    try:
-        with transaction.atomic():
-            connection = Connection.objects.create(
-                account_id=account_id, kind=ConnectionKind.SMTP, name=name, settings=options, secret_id=secret_id
-            )
-            audit.record(
-                account_id=account_id,
-                actor=actor,
-                verb="connection.created",
-                object_type="connection",
-                object_id=connection.id,
-                after={"name": name, "kind": ConnectionKind.SMTP.value, **options},
-            )
-    except IntegrityError as error:
-        raise Conflict("name_taken", f"There is a connection named {name} already.", "name") from error
-    return connection
+    return connect(
+        account_id=account_id,
+        actor=actor,
+        kind=ConnectionKind.SMTP,
+        name=name,
+        settings=options,
+        secret_id=secret_id,
+    )
 
 
 def choose_smtp(*, account_id: UUID, connection_id: UUID | None = None) -> Connection | None:

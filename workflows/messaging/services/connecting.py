@@ -1,0 +1,40 @@
+"""Making the row of a connection, of whatever kind."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from accounts.actors import Actor
+from accounts.problems import Conflict
+from workflows.messaging.models import Connection, ConnectionKind
+
+
+def connect(
+    *,
+    account_id: UUID,
+    actor: Actor,
+    kind: ConnectionKind,
+    name: str,
+    settings: Mapping[str, Any],
+    secret_id: UUID | None = None,
+) -> Connection:
+    """Make a connection with settings that are complete; raises Conflict (`name_taken`)."""
+    try:
+        with transaction.atomic():
+            connection = Connection.objects.create(
+                account_id=account_id, kind=kind, name=name, settings=dict(settings), secret_id=secret_id
+            )
+            audit.record(
+                account_id=account_id,
+                actor=actor,
+                verb="connection.created",
+                object_type="connection",
+                object_id=connection.id,
+                after={"name": name, "kind": kind.value, **settings},
+            )
+    except IntegrityError as error:
+        raise Conflict("name_taken", f"There is a connection named {name} already.", "name") from error
+    return connection
