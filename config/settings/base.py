@@ -80,7 +80,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "libraries": {"texts": "accounts.admin.texts"},
         },
     }
 ]
@@ -98,6 +99,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -212,6 +214,8 @@ ENGINE = {
     "lanes": {  # calls that one worker process makes at a time
         "http": {"total": 96, "per_account": 72, "per_host": 24},
         "email": {"total": 32, "per_account": 24, "per_host": 12},
+        "sms": {"total": 32, "per_account": 24, "per_host": 12},
+        "code": {"total": 6, "per_account": 4, "per_host": 4},  # processes of ≤ 200 MB, behind everything else
     },
     "clock_file": env.str("ENGINE_CLOCK_FILE", default=""),  # proofs and the benchmark: seconds ahead of the database
 }

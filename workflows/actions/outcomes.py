@@ -16,6 +16,8 @@ class Done:
 
     result: Result = field(default_factory=dict)
     data: Result = field(default_factory=dict)
+    later: Result | None = None
+    """What becomes `steps.<key>` instead, where later steps shall see more than the log shows."""
 
 
 @dataclass(frozen=True, slots=True)

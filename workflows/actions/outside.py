@@ -15,8 +15,10 @@ from workflows.actions.outcomes import AwaitCallback, Done, Failed, Outcome, Per
 class Lane(enum.StrEnum):
     """Calls of one lane share its workers, so that slow providers of one sort delay no other sort."""
 
+    CODE = "code"
     EMAIL = "email"
     HTTP = "http"
+    SMS = "sms"
 
 
 class ErrorClass(enum.StrEnum):
@@ -43,6 +45,8 @@ class Request:
     """`execution_data` of the log row: the rendered input without secrets and bodies."""
     guard_channel: str = ""
     """A consent channel (`email`, …): an opt-out of it between now and the call still holds the call back."""
+    guard_until: datetime | None = None
+    """First moment at which the call may not be made any more (aware), such as the end of the day's calling hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class HoldUntil:
 
     at: datetime
     reason: str
+    data: Result = field(default_factory=dict)
+    """`execution_data` of the log row."""
 
 
 Prepared = Request | HoldUntil | Skipped | Failed | Done
@@ -111,7 +117,7 @@ class Performed:
 
     step: Step
     payload: Mapping[str, Any]
-    outcome: Done | AwaitCallback | CallFailed
+    outcome: Done | Skipped | AwaitCallback | CallFailed
     is_final: bool
     """False: it will be tried again."""
 
@@ -140,8 +146,11 @@ class OutsideType(ActionType):
         """
 
     @abstractmethod
-    def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done | AwaitCallback:
-        """Make the call, outside any transaction; may read the database, writes nothing. Raises CallFailed."""
+    def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done | Skipped | AwaitCallback:
+        """Make the call, outside any transaction; may read the database, writes nothing. Raises CallFailed.
+
+        Skipped: the receiver said that there is good reason to leave it.
+        """
 
     def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
         """Write the type's own rows in the transaction that writes the outcomes; calls are of one account."""

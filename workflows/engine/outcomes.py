@@ -53,7 +53,7 @@ class Turn:
             match outcome:
                 case Done():
                     self.log(run, log_id, ActionExecutionStatus.COMPLETED, text)
-                    run.results[self.step.key] = outcome.result
+                    run.results[self.step.key] = outcome.result if outcome.later is None else outcome.later
                     self.move_on(run)
                 case Skipped():
                     self.log(run, log_id, ActionExecutionStatus.SKIPPED, text)
@@ -181,7 +181,10 @@ def storable(outcomes: Sequence[Outcome], count: int) -> list[Texts]:
 
 def texts_of(outcome: Outcome) -> Texts:
     match outcome:
-        case Done() | WaitUntil() | Failed() | SkipNext():
+        case Done():
+            as_json(outcome.later or {})
+            return Texts(as_json(outcome.result), as_json(outcome.data))
+        case WaitUntil() | Failed() | SkipNext():
             return Texts(as_json(outcome.result), as_json(outcome.data))
         case Skipped():
             return Texts(as_json({**outcome.result, "reason": outcome.reason}), as_json(outcome.data))

@@ -13,8 +13,16 @@ from django.db import connection, transaction
 from structlog.contextvars import bound_contextvars
 
 from accounts.tenancy import account_scope
-from workflows.actions.outcomes import AwaitCallback, Done, Failed, Outcome
-from workflows.actions.outside import CallFailed, ErrorClass, OutcomeUnknown, OutsideType, Performed, Retryable
+from workflows.actions.outcomes import AwaitCallback, Done, Failed, Outcome, Skipped
+from workflows.actions.outside import (
+    CallFailed,
+    ErrorClass,
+    OutcomeUnknown,
+    OutsideType,
+    Performed,
+    Permanent,
+    Retryable,
+)
 from workflows.crm.services.locking import lock_contacts
 from workflows.engine import clock
 from workflows.engine.failures import is_nobodys_fault, is_passing, sqlstate_of
@@ -67,8 +75,10 @@ def record_with_breaker(finished: Sequence[Finished]) -> set[breaker.Circuit]:
     return troubled - breaker.closed_hosts(troubled, now=now) if troubled else set()
 
 
-def is_trouble(outcome: Done | AwaitCallback | CallFailed) -> bool:
-    return isinstance(outcome, CallFailed) and outcome.error_class in TROUBLE
+def is_trouble(outcome: Done | Skipped | AwaitCallback | CallFailed) -> bool:
+    """Say whether a call speaks against its host; what no attempt can mend speaks against the request."""
+    is_failure = isinstance(outcome, CallFailed) and not isinstance(outcome, Permanent)
+    return is_failure and outcome.error_class in TROUBLE
 
 
 class Finishing:
@@ -87,7 +97,7 @@ class Finishing:
         )
 
     def conclude(
-        self, outcomes: Sequence[tuple[Dispatched, OutsideType | None, Done | AwaitCallback | CallFailed]]
+        self, outcomes: Sequence[tuple[Dispatched, OutsideType | None, Done | Skipped | AwaitCallback | CallFailed]]
     ) -> None:
         """Decide what follows from each outcome and write all of it. A kind of None has no rows of its own to write."""
         self.lock_contacts()
@@ -124,7 +134,7 @@ class Finishing:
         step: PlanStep,
         row: Dispatched,
         kind: OutsideType | None,
-        outcome: Done | AwaitCallback | CallFailed,
+        outcome: Done | Skipped | AwaitCallback | CallFailed,
     ) -> bool:
         """Move a run on that stands at its step; say whether the effect is over."""
         turn = LaneTurn(step, self.ledger, self.now)
@@ -170,7 +180,7 @@ class Finishing:
             turn.take(run, row.log_id, failed, text)
         return True
 
-    def conclude_left(self, row: Dispatched, outcome: Done | AwaitCallback | CallFailed) -> bool:
+    def conclude_left(self, row: Dispatched, outcome: Done | Skipped | AwaitCallback | CallFailed) -> bool:
         """Log the outcome of a call whose execution has ended or went elsewhere meanwhile."""
         self.over.append(row.key)
         if isinstance(outcome, CallFailed):
@@ -185,9 +195,9 @@ class Finishing:
                 )
             )
         else:
-            self.ledger.changes.append(
-                Change(row.log_id, ActionExecutionStatus.COMPLETED, Texts(as_json(outcome.result), "{}"))
-            )
+            is_skipped = isinstance(outcome, Skipped)
+            status = ActionExecutionStatus.SKIPPED if is_skipped else ActionExecutionStatus.COMPLETED
+            self.ledger.changes.append(Change(row.log_id, status, Texts(texts_of(outcome).result, "{}")))
         return True
 
     def keep(self, row: Dispatched, status: str) -> None:
@@ -266,7 +276,7 @@ def record_calls(kind: OutsideType, calls: Sequence[Performed], account_id: UUID
     record_calls(kind, calls[half:], account_id, now)
 
 
-def outcome_of(call: Call) -> Done | AwaitCallback | CallFailed:
+def outcome_of(call: Call) -> Done | Skipped | AwaitCallback | CallFailed:
     """Make the call and return how it ended; whatever else it raises leaves open what happened."""
     with bound_contextvars(
         account_id=str(call.account_id),
@@ -277,7 +287,7 @@ def outcome_of(call: Call) -> Done | AwaitCallback | CallFailed:
         return made(call)
 
 
-def made(call: Call) -> Done | AwaitCallback | CallFailed:
+def made(call: Call) -> Done | Skipped | AwaitCallback | CallFailed:
     try:
         with account_scope(call.account_id), CALL_SECONDS.labels(call.kind.lane).time():
             outcome = call.kind.perform(call.arguments(), key=call.key)
