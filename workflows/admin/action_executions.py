@@ -18,7 +18,7 @@ from accounts.admin.staff import Acting
 from accounts.problems import Conflict
 from workflows.actions.registry import registry
 from workflows.admin.cells import LABELS, as_code
-from workflows.admin.related import contact_link
+from workflows.admin.related import whose
 from workflows.engine import clock
 from workflows.engine.perform.settling import Settlement, settle_many
 from workflows.models import ActionExecution, ExecutionStatus, PauseReason
@@ -127,12 +127,12 @@ class ActionExecutionAdmin(AccountScopedAdmin):
 
     @admin.display(description="execution")
     def execution_link(self, row: ActionExecution) -> str:
-        execution = row.workflow_execution
-        return link_to(execution, f"{execution.contact} in {execution.workflow.name}")
+        return link_to(row.workflow_execution, whose(row.workflow_execution))
 
     @admin.display(description="contact")
     def contact(self, row: ActionExecution) -> str:
-        return contact_link(row)
+        contact = row.workflow_execution.contact
+        return f"{contact} (deleted)" if contact.deleted_at else link_to(contact)
 
     @admin.display(description="input")
     def input(self, row: ActionExecution) -> str:

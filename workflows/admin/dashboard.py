@@ -10,6 +10,7 @@ from accounts.admin.panels import Panel, cells, cut, link_to, list_of
 from accounts.admin.staff import Staff, staff_of
 from accounts.models import Role
 from workflows.admin.cells import chip, when
+from workflows.admin.related import whose
 from workflows.crm.models import Import, ImportStatus, Notification, Task, TaskStatus
 from workflows.engine import clock
 from workflows.messaging.models import CircuitBreaker
@@ -20,7 +21,6 @@ from workflows.models import (
     WorkerHeartbeat,
     Workflow,
     WorkflowDispatch,
-    WorkflowExecution,
     WorkflowStatus,
 )
 
@@ -51,10 +51,6 @@ def shown(staff: Staff, rows: QuerySet[Any], least: Role = Role.VIEWER) -> Query
     """Return the rows of the account at work, or of all accounts of the person."""
     own = staff.narrowed(rows, least=least)
     return own if staff.chosen is None else own.filter(account_id=staff.chosen)
-
-
-def whose(execution: WorkflowExecution) -> str:
-    return f"{execution.contact} in {execution.workflow}"
 
 
 def failures(staff: Staff) -> Panel:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.lists import NameFilter
 from accounts.admin.panels import cut
 from workflows.admin.cells import as_code
-from workflows.admin.related import contact_link, row_link
+from workflows.admin.related import contact_link, row_link, with_contact_names
 from workflows.crm.catalogue import EVENT_TYPES
 from workflows.crm.models import Event
 from workflows.models import ActionExecution
@@ -47,6 +49,9 @@ class EventAdmin(AccountScopedAdmin):
         "data_shown",
     )
     readonly_fields = ("contact", "caused_by", "data_shown", "created_at", "dispatched_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_contact_names(super().get_queryset(request))
 
     @admin.display(description="contact")
     def contact(self, event: Event) -> str:

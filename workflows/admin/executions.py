@@ -17,6 +17,7 @@ from accounts.admin.operations import Operation
 from accounts.admin.panels import Panel, cells, cut, link_to, list_of
 from accounts.admin.staff import Acting
 from workflows.admin.cells import LABELS, as_code, chip, when
+from workflows.admin.related import whose
 from workflows.engine import clock, operations, steering
 from workflows.engine.plans import plan_of
 from workflows.messaging.models import Message
@@ -152,7 +153,7 @@ class WorkflowExecutionAdmin(AccountScopedAdmin):
         return super().get_queryset(request).select_related("workflow", "contact", "version", "account")
 
     def title_of(self, row: WorkflowExecution) -> str:
-        return f"{row.contact} in {row.workflow.name}"
+        return whose(row)
 
     @admin.display(description="contact")
     def title(self, row: WorkflowExecution) -> str:

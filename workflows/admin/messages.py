@@ -1,12 +1,16 @@
 """Messages to and from contacts, and hosts in trouble."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Role
 from workflows.admin.cells import LABELS
-from workflows.admin.related import contact_link, row_link
+from workflows.admin.related import contact_link, row_link, with_contact_names
 from workflows.messaging.models import CircuitBreaker, Connection, Message
 from workflows.models import ActionExecution, WorkflowExecution
 
@@ -60,6 +64,9 @@ class MessageAdmin(AccountScopedAdmin):
         ),
     )
     readonly_fields = ("contact", "execution", "step", "connection", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_contact_names(super().get_queryset(request))
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Message) -> str:

@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from rest_framework import serializers
 from rest_framework.serializers import empty
 
+from accounts.admin.texts import with_code
 from workflows.admin.config_forms.submitted import Submitted
-from workflows.admin.config_forms.wording import with_code
 from workflows.configs.hints import Hint
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Part:
 
     @property
     def help_html(self) -> SafeString:
-        return with_code(str(self.field.help_text or ""))
+        return with_code(self.field.help_text or "")
 
     @property
     def placeholder(self) -> str:

@@ -1,17 +1,11 @@
 """Names of fields and choices as people read them."""
 
-import re
-
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
-
 WORDS = {
     **{word: word.upper() for word in ("amd", "api", "html", "http", "id", "ivr", "json", "sms", "url", "utc", "utm")},
     "email": "e-mail",
     "timezone": "time zone",
 }
 MEASURES = frozenset({"days", "hours", "mb", "minutes", "ms", "seconds"})
-CODE = re.compile(r"`([^`]+)`")
 
 
 def label_of(name: str) -> str:
@@ -32,8 +26,3 @@ def choice_label(value: str) -> str:
 def sentence(words: list[str]) -> str:
     text = " ".join(WORDS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
-
-
-def with_code(text: str) -> SafeString:
-    """Return a text as HTML, what stands in backticks as code."""
-    return mark_safe(CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflows.admin.config_forms.wording import choice_label, label_of, with_code
+from workflows.admin.config_forms.wording import choice_label, label_of
 
 
 class TestLabels:
@@ -27,8 +27,3 @@ class TestLabels:
     @pytest.mark.parametrize(("value", "label"), [("api_key", "API key"), ("POST", "POST"), ("opt_in", "Opt in")])
     def test_of_choices_do_too(self, value: str, label: str) -> None:
         assert choice_label(value) == label
-
-
-class TestHelp:
-    def test_shows_code_and_nothing_else_of_html(self) -> None:
-        assert with_code("Use `a<b>` & <i>") == "Use <code>a&lt;b&gt;</code> &amp; &lt;i&gt;"
