@@ -235,9 +235,7 @@ def audited_facts(execution: WorkflowExecution) -> dict[str, object]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
 
 
-def record_operation(
-    execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object] | None
-) -> None:
+def record_operation(execution: WorkflowExecution, actor: Actor, verb: str, before: dict[str, object] | None) -> None:
     audit.record(
         account_id=execution.account_id,
         actor=actor,

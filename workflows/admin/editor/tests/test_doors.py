@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -271,7 +271,7 @@ class TestForgedInput:
         assert refused.status_code == 400
         assert ada.state() == state
 
-    @pytest.mark.parametrize("branch", ["x", str(uuid4()), "\x00"])
+    @pytest.mark.parametrize("branch", ["x", str(UUID(int=7)), "\x00"])
     def test_a_branch_that_is_none(self, ada: StaffMember, branch: str) -> None:
         state = ada.state()
 
@@ -310,7 +310,7 @@ class TestForgedInput:
         assert "<script>" not in ada.step("add_tag").key
 
     @pytest.mark.parametrize("field", ["name", "description", "reentry", "timezone", "owner", "notify_on_failure"])
-    @pytest.mark.parametrize("value", ["\x00", "\ud800", "x" * 200_000, "<script>", str(uuid4())])
+    @pytest.mark.parametrize("value", ["\x00", "\ud800", "x" * 200_000, "<script>", str(UUID(int=7))])
     def test_settings(self, ada: StaffMember, field: str, value: str) -> None:
         data = OTHERS["settings_settings"] | {field: value}
 
