@@ -8,19 +8,19 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.admin.forms import OperationForm, StaffForm
+from accounts.admin.forms import StaffForm
 from accounts.admin.operations import Operation
 from accounts.admin.panels import Panel, cells, link_to, list_of
 from accounts.admin.staff import Acting
 from workflows.admin.cells import LABELS, chip, when
+from workflows.admin.membership_forms import LeaveForm, OneContactForm
 from workflows.admin.related import row_link
 from workflows.authoring import removing
 from workflows.authoring.records import change_campaign, create_campaign
 from workflows.crm.models import Campaign, CampaignMember, CampaignStatus
-from workflows.crm.services.campaign_members import NOTE_LENGTH
 from workflows.engine import clock
 from workflows.engine.campaigns import join_campaign, leave_campaign
 from workflows.models import Workflow, WorkflowExecution
@@ -53,24 +53,8 @@ class CampaignForm(StaffForm):
             self.fields["workflow"].queryset = Workflow.objects.for_account(self.account_id).present()  # type: ignore[attr-defined]
 
 
-class JoinForm(OperationForm):
-    """Who shall join."""
-
-    contact_id = forms.UUIDField(
-        widget=UnfoldAdminTextInputWidget, label="Contact", help_text="The contact's id, as its page shows it."
-    )
-
-
-class LeaveForm(OperationForm):
-    """Why a contact leaves."""
-
-    note = forms.CharField(
-        required=False, max_length=NOTE_LENGTH, widget=UnfoldAdminTextInputWidget, help_text="≤ 500 characters."
-    )
-
-
 def join(acting: Acting, row: Campaign, data: dict[str, Any]) -> None:
-    join_campaign(**acting.on_behalf(), campaign_id=row.id, now=clock.now(), **data)
+    join_campaign(**acting.on_behalf(), campaign_id=row.id, contact_id=data["contact"].id, now=clock.now())
 
 
 def leave(acting: Acting, row: CampaignMember, data: dict[str, Any]) -> None:
@@ -98,7 +82,7 @@ class CampaignAdmin(AccountScopedAdmin):
             icon="person_add",
             carry_out=join,
             done="Joined",
-            form_class=JoinForm,
+            form_class=OneContactForm,
             is_offered=lambda row: row.status == CampaignStatus.ACTIVE,
         ),
         Operation(

@@ -14,10 +14,12 @@ from accounts.admin.panels import Panel
 from accounts.admin.staff import Acting
 from workflows.admin.contact_forms import PREFIX, ConsentForm, ContactForm, EnrollForm, NoteForm, TaskForm
 from workflows.admin.contact_panels import contact_panels
+from workflows.admin.membership_forms import CampaignChoice, CourseChoice, terms_of
 from workflows.crm.models import Contact, CustomField
-from workflows.crm.services import by_hand
+from workflows.crm.services import by_hand, granting
 from workflows.crm.services.contacts import ContactDraft
 from workflows.engine import clock
+from workflows.engine.campaigns import join_campaign
 from workflows.engine.operations import enroll_by_hand
 
 LAYOUT = (("first_name", "last_name"), ("email", "phone"), ("timezone", "source"), "owner", "tags")
@@ -49,6 +51,20 @@ def enroll(acting: Acting, contact: Contact, data: dict[str, Any]) -> None:
         workflow_id=data["workflow"].id,
         contact_id=contact.id,
         source="admin",
+        now=clock.now(),
+    )
+
+
+def join(acting: Acting, contact: Contact, data: dict[str, Any]) -> None:
+    join_campaign(**acting.on_behalf(), campaign_id=data["campaign"].id, contact_id=contact.id, now=clock.now())
+
+
+def grant(acting: Acting, contact: Contact, data: dict[str, Any]) -> None:
+    granting.grant(
+        **acting.on_behalf(),
+        course_id=data["course"].id,
+        contact_id=contact.id,
+        terms=terms_of(data),
         now=clock.now(),
     )
 
@@ -85,6 +101,22 @@ class ContactAdmin(AccountScopedAdmin):
             carry_out=enroll,
             done="Enrolled",
             form_class=EnrollForm,
+        ),
+        Operation(
+            name="join",
+            label="Add to campaign",
+            icon="campaign",
+            carry_out=join,
+            done="Joined",
+            form_class=CampaignChoice,
+        ),
+        Operation(
+            name="grant",
+            label="Grant course access",
+            icon="school",
+            carry_out=grant,
+            done="Granted",
+            form_class=CourseChoice,
         ),
     )
 

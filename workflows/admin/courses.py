@@ -1,33 +1,26 @@
-"""Courses, their lessons, and who has access to them."""
+"""Courses and their lessons; who has access is in `course_access`."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
-from unfold.decorators import display
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.admin.forms import OperationForm, StaffForm
+from accounts.admin.forms import StaffForm
 from accounts.admin.operations import Operation
 from accounts.admin.panels import Panel, cells, link_to, list_of
 from accounts.admin.staff import Acting
-from workflows.admin.cells import LABELS, chip, when
+from workflows.admin.cells import chip, when
+from workflows.admin.membership_forms import GrantForm, terms_of
 from workflows.authoring import removing
 from workflows.authoring.records import change_course, create_course
-from workflows.crm.models import AccessLevel, AccessStatus, Course, CourseAccess, Lesson
+from workflows.crm.models import AccessStatus, Course, CourseAccess, Lesson
 from workflows.crm.services import granting
-from workflows.crm.services.course_access import LONGEST, REASON_LENGTH, Grant
-from workflows.crm.services.lessons import add_lesson, change_lesson, delete_lesson, lessons_for
+from workflows.crm.services.lessons import add_lesson, change_lesson, delete_lesson
 from workflows.engine import clock
 from workflows.messaging.models import EmailTemplate
 
@@ -75,52 +68,9 @@ class CourseForm(StaffForm):
             self.fields["welcome_template"].queryset = templates  # type: ignore[attr-defined]
 
 
-class GrantForm(OperationForm):
-    """Who gets access, and how much for how long."""
-
-    contact_id = forms.UUIDField(
-        widget=UnfoldAdminTextInputWidget, label="Contact", help_text="The contact's id, as its page shows it."
-    )
-    level = forms.ChoiceField(choices=AccessLevel.choices, initial=AccessLevel.FULL, widget=UnfoldAdminSelectWidget)
-    duration_days = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=LONGEST,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Days until it expires; empty: never.",
-    )
-    drip_content = forms.BooleanField(
-        required=False, initial=True, widget=UnfoldBooleanSwitchWidget, label="Lessons open one after the other"
-    )
-    extend = forms.BooleanField(
-        required=False, widget=UnfoldBooleanSwitchWidget, label="Lengthen access that the contact has"
-    )
-
-
-class RevokeForm(OperationForm):
-    """How access ends."""
-
-    reason = forms.CharField(
-        required=False, max_length=REASON_LENGTH, widget=UnfoldAdminTextInputWidget, help_text="≤ 500 characters."
-    )
-    retain_progress = forms.BooleanField(
-        required=False, initial=True, widget=UnfoldBooleanSwitchWidget, label="Keep which lessons were completed"
-    )
-
-
 def grant(acting: Acting, row: Course, data: dict[str, Any]) -> None:
-    days = data["duration_days"]
-    terms = Grant(
-        level=data["level"],
-        duration=timedelta(days=days) if days else None,
-        drip_content=data["drip_content"],
-        extends=data["extend"],
-    )
-    granting.grant(**acting.on_behalf(), course_id=row.id, contact_id=data["contact_id"], terms=terms, now=clock.now())
-
-
-def revoke(acting: Acting, row: CourseAccess, data: dict[str, Any]) -> None:
-    granting.revoke(**acting.on_behalf(), course_id=row.course_id, access_id=row.id, now=clock.now(), **data)
+    contact_id = data["contact"].id
+    granting.grant(**acting.on_behalf(), course_id=row.id, contact_id=contact_id, terms=terms_of(data), now=clock.now())
 
 
 @admin.register(Course)
@@ -228,82 +178,6 @@ class LessonAdmin(AccountScopedAdmin):
 
     def perform_delete(self, acting: Acting, row: Lesson) -> None:
         delete_lesson(**acting.on_behalf(), course_id=row.course_id, lesson_id=row.id)
-
-
-@admin.register(CourseAccess)
-class CourseAccessAdmin(AccountScopedAdmin):
-    """Who has or had access to which course, newest first."""
-
-    is_log = True
-    list_display = ("contact_name", "course", "level", "state", "granted_at", "expires_at", "account")
-    list_filter = ("status", "level", "course")
-    list_select_related = ("account", "course", "contact")
-    search_fields = ("contact__email", "contact__first_name", "contact__last_name")
-    linked_by = ("course", "contact")
-    ordering = ("-id",)
-    fields = (
-        "contact_link",
-        "course_link",
-        "level",
-        "status",
-        "granted_at",
-        "expires_at",
-        "drip_content",
-        "ended_at",
-        "end_reason",
-        "account",
-    )
-    readonly_fields = ("contact_link", "course_link")
-    operations = (
-        Operation(
-            name="revoke",
-            label="Revoke",
-            icon="lock",
-            carry_out=revoke,
-            done="Revoked",
-            form_class=RevokeForm,
-            is_offered=lambda row: row.status == AccessStatus.ACTIVE,
-            is_dangerous=True,
-        ),
-    )
-
-    def title_of(self, row: CourseAccess) -> str:
-        return f"{row.contact}: {row.course}"
-
-    @admin.display(description="contact")
-    def contact_name(self, access: CourseAccess) -> str:
-        return str(access.contact)
-
-    @display(description="status", label=LABELS, ordering="status")
-    def state(self, access: CourseAccess) -> str:
-        return access.status
-
-    @admin.display(description="contact")
-    def contact_link(self, access: CourseAccess) -> str:
-        return link_to(access.contact)
-
-    @admin.display(description="course")
-    def course_link(self, access: CourseAccess) -> str:
-        return link_to(access.course)
-
-    def get_panels(self, request: HttpRequest, row: CourseAccess) -> Sequence[Panel]:
-        return [
-            Panel(
-                title="Lessons",
-                headings=("", "Lesson", "Opens", "Open now", "Completed"),
-                rows=cells(
-                    (
-                        shown.lesson.position + 1,
-                        link_to(shown.lesson),
-                        when(shown.opens_at) or "never",
-                        "yes" if shown.is_open else "no",
-                        when(shown.completed_at),
-                    )
-                    for shown in lessons_for(access=row, now=clock.now())
-                ),
-                empty="The course has no lessons yet.",
-            )
-        ]
 
 
 def as_values(data: dict[str, Any]) -> dict[str, Any]:

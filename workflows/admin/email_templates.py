@@ -7,11 +7,11 @@ from django.contrib import admin
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.admin.forms import AccountAutocomplete, OperationForm, StaffForm
+from accounts.admin.forms import OperationForm, StaffForm
 from accounts.admin.operations import Operation, Shown
 from accounts.admin.staff import Acting
+from workflows.admin.membership_forms import OneContactForm
 from workflows.authoring import removing
-from workflows.crm.models import Contact, Task
 from workflows.engine import clock
 from workflows.messaging.mailboxes import is_mailable
 from workflows.messaging.models import EmailTemplate
@@ -42,22 +42,6 @@ class EmailTemplateForm(StaffForm):
     class Meta:
         model = EmailTemplate
         fields = TEXTS
-
-
-class ContactForm(OperationForm):
-    """For whom to render."""
-
-    attrs = {"contact_id": "contact"}
-
-    contact = forms.ModelChoiceField(queryset=Contact.objects.none(), help_text="A contact of the account.")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["contact"]
-        widget = AccountAutocomplete(Task._meta.get_field("contact"), admin.site, self.account_id)  # noqa: SLF001
-        widget.choices = field.choices
-        field.widget = widget
-        field.queryset = Contact.objects.for_account(self.account_id).present()
 
 
 class TestForm(OperationForm):
@@ -101,7 +85,7 @@ class EmailTemplateAdmin(AccountScopedAdmin):
             icon="visibility",
             carry_out=preview,
             done="Rendered",
-            form_class=ContactForm,
+            form_class=OneContactForm,
         ),
         Operation(
             name="send-test",
