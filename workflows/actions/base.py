@@ -227,7 +227,7 @@ class ActionType(ABC):
         """Return the key of the action at which contacts go on, for types that jump."""
         return None
 
-    def started_workflow(self, config: Mapping[str, Any]) -> UUID | None:
+    def started_workflow(self, config: Mapping[str, Any], *, account_id: UUID) -> UUID | None:
         """Return the workflow that contacts enter besides, for types that start one."""
         return None
 

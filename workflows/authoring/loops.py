@@ -63,7 +63,7 @@ def enabled_from(actions: Sequence[Action]) -> list[Action | None]:
 def started(action: Action) -> UUID | None:
     """Return the workflow that the action starts, if it does."""
     kind = kind_of(action)
-    return kind.started_workflow(action.action_config) if kind else None
+    return kind.started_workflow(action.action_config, account_id=action.account_id) if kind else None
 
 
 def jump_findings(actions: Sequence[Action]) -> Iterator[Finding]:
@@ -86,8 +86,15 @@ def start_findings(actions: Sequence[Action]) -> Iterator[Finding]:
     for action in Way(actions).starts:
         if comes_back(action):
             detail = "The workflow that it starts leads back to this one without a rest; put a wait in between."
-            attr = f"actions.{action.id}.action_config.workflow_id"
-            yield Finding(CYCLE, detail, attr, action_id=action.id)
+            yield Finding(CYCLE, detail, f"actions.{action.id}.action_config.{field_of(action)}", action_id=action.id)
+
+
+def field_of(action: Action) -> str:
+    """Return the field of a step that starts a workflow which says what it starts: its first reference."""
+    kind = kind_of(action)
+    assert kind is not None
+    _, _, path = kind.references(action.action_config)[0]
+    return path
 
 
 def comes_back(action: Action) -> bool:

@@ -93,11 +93,11 @@ class AddToCampaign(ActionType):
                     raise ValidationError({"step_id": detail})
             return attrs
 
-    def started_workflow(self, config: Mapping[str, Any]) -> UUID | None:
+    def started_workflow(self, config: Mapping[str, Any], *, account_id: UUID) -> UUID | None:
         """Members are passed over, which ends any circle, unless they start anew."""
         if config.get("skip_if_enrolled", True) or "campaign_id" not in config:
             return None
-        campaign = Campaign.objects.filter(id=config["campaign_id"]).first()
+        campaign = Campaign.objects.for_account(account_id).filter(id=config["campaign_id"]).first()
         return campaign.workflow_id if campaign else None
 
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:

@@ -46,7 +46,7 @@ class StartWorkflow(ActionType):
             "re-entry setting is `multiple`.",
         )
 
-    def started_workflow(self, config: Mapping[str, Any]) -> UUID | None:
+    def started_workflow(self, config: Mapping[str, Any], *, account_id: UUID) -> UUID | None:
         return UUID(config["workflow_id"]) if "workflow_id" in config else None
 
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:

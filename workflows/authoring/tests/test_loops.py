@@ -12,6 +12,7 @@ from workflows.authoring.finding import Finding
 from workflows.authoring.publishing import activate_workflow, pause_workflow
 from workflows.authoring.tests.authors import ACTOR, Author
 from workflows.authoring.validation import validate_workflow
+from workflows.crm.tests.factories import CampaignFactory
 from workflows.models import Action
 from workflows.tests.factories import TriggerFactory
 
@@ -194,6 +195,19 @@ class TestStarts:
         activate(second)
 
         assert codes(author) == []
+
+    @pytest.mark.parametrize("skip_if_enrolled", [False, True])
+    def test_through_a_campaign_that_members_start_anew_are_circles(
+        self, author: Author, second: Author, skip_if_enrolled: bool
+    ) -> None:
+        campaign = CampaignFactory(account=author.workflow.account, workflow_id=second.workflow.id)
+        config = {"campaign_id": str(campaign.id), "skip_if_enrolled": skip_if_enrolled}
+        joining = author.add("add_to_campaign", config).action
+        start(second, author)
+        activate(second)
+
+        attr = f"actions.{joining.id}.action_config.campaign_id"
+        assert codes(author) == ([] if skip_if_enrolled else [("action_dependency_cycle", attr)])
 
     def test_that_are_off_are_fine(self, author: Author, second: Author) -> None:
         author.add()

@@ -214,11 +214,15 @@ class TestConfig:
         config = {"campaign_id": str(CampaignFactory(account=other_account).id)}
         assert refusals("add_to_campaign", config, account.id) == [("campaign_not_found", "campaign_id")]
 
-    def test_starts_a_workflow_again_and_again_only_where_members_start_anew(self, account, campaign, steps):
+    def test_starts_a_workflow_again_and_again_only_where_members_start_anew(
+        self, account, other_account, campaign, steps
+    ):
         kind = registry.get("add_to_campaign")
         config = {"campaign_id": str(campaign.id)}
-        assert kind.started_workflow(config) is None
-        assert kind.started_workflow({**config, "skip_if_enrolled": False}) == steps.id
+        anew = {**config, "skip_if_enrolled": False}
+        assert kind.started_workflow(config, account_id=account.id) is None
+        assert kind.started_workflow(anew, account_id=account.id) == steps.id
+        assert kind.started_workflow(anew, account_id=other_account.id) is None
 
     def test_asks_the_engine_to_enroll(self, account, campaign, steps):
         (outcome,) = run("add_to_campaign", ContactFactory(account=account), {"campaign_id": str(campaign.id)})

@@ -159,7 +159,7 @@ class TestItsOutcomes:
         kind = registry.get("start_workflow")
         batch = batch_of([ContactFactory(account=account)], config, trigger={"a": 1})
         assert kind.run_many(batch) == [Enroll(workflow_id, "start_workflow", data={"a": 1}, unless_inside=True)]
-        assert kind.started_workflow(config) == workflow_id
+        assert kind.started_workflow(config, account_id=account.id) == workflow_id
 
 
 class TestConfig:
