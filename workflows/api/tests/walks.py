@@ -295,6 +295,17 @@ WALKS: Mapping[str, Walk] = {
         },
         result={"status_code": 200},
     ),
+    "custom_code": Walk(
+        least=lambda world: {"code": "return {};"},
+        fullest=lambda world: {
+            "code": "console.log(inputs.name); return { greeting: `Hello ${inputs.name}` };",
+            "inputs": {"name": "{{ contact.first_name }}"},
+            "outputs": ["greeting"],
+            "timeout_ms": 5000,
+            "memory_limit_mb": 128,
+        },
+        result={"output": {"greeting": "Hello Ada"}, "logs": ["Ada"]},
+    ),
     "add_note": Walk(
         least=lambda world: {"content": "Seen"},
         fullest=lambda world: {"content": "Seen {{ contact.first_name }}", "note_type": "system"},
