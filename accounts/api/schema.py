@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema
 from rest_framework import serializers
 
+from accounts.api.filters import NO_NUL
 from accounts.api.serializers import Strictness
 from accounts.api.views import AccountViewSet
 
@@ -50,6 +51,14 @@ class ApiSchema(AutoSchema):
         if direction == "request" and not getattr(field, "allow_empty", True):
             schema.setdefault("minItems" if schema.get("type") == "array" else "minProperties", 1)
         return schema
+
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
+        """Say also that texts to look for have no NUL in them."""
+        parameters: list[dict[str, Any]] = super()._get_filter_parameters()
+        for parameter in parameters:
+            if parameter["schema"] == {"type": "string"}:
+                parameter["schema"] = {"type": "string", "pattern": NO_NUL}
+        return parameters
 
     def get_override_parameters(self) -> list[Any]:
         """Name the headers that writes take; `share_error_responses` describes each once."""
