@@ -29,8 +29,11 @@ START_SECONDS = 20.0
 """How long a cell may take to lock itself in."""
 END_SECONDS = 0.25
 """How long a cell that has closed its connection, or is killed, may take to end."""
-FAIR_SHARE = 0.8
-"""Of its time, what a script must have had of the processor for its running out to be its own fault."""
+FAIR_SHARE = 0.1
+"""Of its time, what a script that did not end must have had of the processor for that to be its own fault.
+
+Little, since scripts are short: one that had a tenth of its five seconds and still runs will hardly end another time.
+"""
 ANSWER_BYTES = 2 * 1024 * 1024
 CHUNK = 65536
 MESSAGE_CHARACTERS = 2000

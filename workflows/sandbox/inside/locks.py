@@ -15,7 +15,7 @@ MEGABYTE = 1024 * 1024
 SPARE_BYTES = 48 * MEGABYTE
 """Address space of a cell beside what its script may use: the request, the answer, the engine's own needs."""
 SPARE_SECONDS = 2
-NICENESS = 10
+NICENESS = 5
 MOST_EXPENDABLE = "1000"
 PROT_EXEC = 4
 MAP_ANONYMOUS = 32

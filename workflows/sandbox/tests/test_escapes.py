@@ -35,7 +35,6 @@ class TestTheSandbox:
     def test_lets_no_script_out(self, name):
         result = run(ESCAPES[name], {"data": DATA}, QUICK)
         assert result.value.get("escaped") is not True
-        assert result.error is None or result.error.kind is not ErrorKind.STARVED
         assert all("\0" not in line for line in result.logs)
 
     @pytest.mark.parametrize("name", [name for name in ESCAPES if name.startswith(("pollution", "symbols"))])
