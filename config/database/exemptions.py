@@ -29,6 +29,7 @@ EXEMPTIONS: dict[str, str] = {
     "django_content_type": SCHEMA,
     "django_migrations": SCHEMA,
     "django_session": "A session belongs to a browser; it is read before the person, and so the account, is known.",
+    "messaging_callinghours": "The law's hours: the same for all accounts; only superusers change them.",
     "mfa_authenticator": LOGIN,
     "procrastinate_events": CARRIER,
     "procrastinate_jobs": CARRIER,

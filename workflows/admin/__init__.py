@@ -2,6 +2,7 @@
 
 from workflows.admin import (
     action_executions,
+    calling_hours,
     campaigns,
     connections,
     contacts,
@@ -30,6 +31,7 @@ from workflows.admin import (
 
 __all__ = [
     "action_executions",
+    "calling_hours",
     "campaigns",
     "connections",
     "contacts",

@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "workflows.WorkflowDispatch": "outbound",
         "workflows.Trouble": "report",
         "workflows.FailureMail": "outgoing_mail",
+        "messaging.CallingHours": "gavel",
         "messaging.CircuitBreaker": "electrical_services",
         "accounts.User": "manage_accounts",
         "workflows.WorkerHeartbeat": "monitor_heart",

@@ -24,7 +24,12 @@ pytestmark = pytest.mark.django_db
 
 PAGES = {model._meta.label: page for model, page in admin.site._registry.items()}
 SCOPED = [label for label, page in PAGES.items() if isinstance(page, AccountScopedAdmin)]
-FOR_SUPERUSERS = ["accounts.User", "workflows.WorkerHeartbeat", "procrastinate.ProcrastinateJob"]
+FOR_SUPERUSERS = [
+    "accounts.User",
+    "messaging.CallingHours",
+    "workflows.WorkerHeartbeat",
+    "procrastinate.ProcrastinateJob",
+]
 TESTED_APART = ["workflows.Workflow", "crm.Notification"]
 """The editor's page, and rows that belong to one member instead of all."""
 CREATED = [label for label, rule in RULES.items() if "create" in rule.verbs]

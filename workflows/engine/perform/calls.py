@@ -1,12 +1,13 @@
 """What a lane has in hand: a prepared call, and a call that was made."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from workflows.actions.outcomes import AwaitCallback, Done
+from workflows.actions.outcomes import AwaitCallback, Done, Skipped
 from workflows.actions.outside import CallFailed, OutsideType
 from workflows.messaging.breaker import Circuit
 
@@ -27,6 +28,7 @@ class Call:
     data: str
     """JSON for the log row's `execution_data`."""
     guard_channel: str
+    guard_until: datetime | None = None
     lost_leases: int = 0
 
     @property
@@ -44,6 +46,6 @@ class Finished:
     """A call that was made, and how it ended."""
 
     call: Call
-    outcome: Done | AwaitCallback | CallFailed
+    outcome: Done | Skipped | AwaitCallback | CallFailed
     at: float = field(default=0.0)
     """Monotonic seconds."""

@@ -78,7 +78,7 @@ def prepared_texts(prepared: Prepared) -> Texts:
                 raise ValueError("a request needs a host of at most 255 characters")
             return Texts(as_json(prepared.payload), as_json(prepared.data))
         case HoldUntil():
-            return NOTHING
+            return Texts(as_json({"reason": prepared.reason}), as_json(prepared.data))
     return texts_of(prepared)
 
 
@@ -170,7 +170,7 @@ class Preparing:
             if isinstance(outcome, Request):
                 self.requests.append((step, run, row, outcome, text))
             elif isinstance(outcome, HoldUntil):
-                self.hold(turn, run, row, outcome.at, outcome.reason)
+                self.hold(turn, run, row, outcome.at, text)
             else:
                 self.conclude(turn, run, row, outcome, text)
 
@@ -179,8 +179,8 @@ class Preparing:
         self.changed_runs.append(run)
         self.over.append(row.key)
 
-    def hold(self, turn: LaneTurn, run: Run, row: Dispatched, at: datetime, reason: str) -> None:
-        turn.hold(run, row.log_id, at, reason=reason)
+    def hold(self, turn: LaneTurn, run: Run, row: Dispatched, at: datetime, text: Texts) -> None:
+        turn.hold(run, row.log_id, at, text=text)
         row.leave(DispatchStatus.SCHEDULED)
         self.changed_runs.append(run)
         self.changed_rows.append(row)
@@ -198,7 +198,8 @@ class Preparing:
             if left == 0:
                 admission, reason = self.doors[circuit]
                 until = admission.retry_at or self.now
-                self.hold(LaneTurn(step, self.ledger, self.now), run, row, until, reason)
+                held = Texts(as_json({"reason": reason}), NOTHING.data)
+                self.hold(LaneTurn(step, self.ledger, self.now), run, row, until, held)
                 continue
             self.changed_rows.append(row)
             if not self.has_room(circuit):
@@ -233,5 +234,6 @@ def call_of(step: PlanStep, run: Run, row: Dispatched, request: Request, text: T
         payload=text.result,
         data=text.data,
         guard_channel=request.guard_channel,
+        guard_until=request.guard_until,
         lost_leases=row.lost_leases,
     )

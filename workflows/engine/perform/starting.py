@@ -17,8 +17,10 @@ BACK_AT_THE_GATE_SECONDS = 1.0
 START = """
 WITH allowed AS MATERIALIZED (
     SELECT dispatch.id, dispatch.log_id, call.data
-    FROM ROWS FROM (unnest(%(keys)s::uuid[], %(leases)s::uuid[], %(channels)s::text[]), jsonb_array_elements(%(data)s))
-         AS call (key, lease, channel, data)
+    FROM ROWS FROM (
+        unnest(%(keys)s::uuid[], %(leases)s::uuid[], %(channels)s::text[], %(ends)s::timestamptz[]),
+        jsonb_array_elements(%(data)s)
+    ) AS call (key, lease, channel, ends_at, data)
     JOIN workflow_dispatches dispatch ON dispatch.id = call.key AND dispatch.lease_id = call.lease
     JOIN workflow_executions execution ON execution.id = dispatch.execution_id
     JOIN workflows_workflow workflow ON workflow.id = execution.workflow_id
@@ -27,6 +29,7 @@ WITH allowed AS MATERIALIZED (
           AND execution.status = 'active' AND execution.waiting_log_id = dispatch.log_id
           AND workflow.status = 'active' AND workflow.deleted_at IS NULL
           AND contact.deleted_at IS NULL
+          AND (call.ends_at IS NULL OR call.ends_at > %(now)s)
           AND (call.channel = '' OR NOT EXISTS (
               SELECT FROM crm_consent consent
               WHERE consent.contact_id = contact.id AND consent.channel = call.channel AND consent.state = 'opt_out'
@@ -52,7 +55,8 @@ def start(calls: Sequence[Call]) -> set[UUID]:
     """Mark calls that start now as `sending` and return their keys; the others go back to the gate.
 
     A call may start when its row is still ours, its execution stands there and is active, its workflow is active, its
-    contact is there and has not opted out of the channel it is guarded by. The workflows are held, so that no call
+    contact is there and has not opted out of the channel it is guarded by, and the time for it is not over. The
+    workflows are held, so that no call
     starts after the answer to `pause`; whoever cancels or deletes changes the row, and then we leave it alone.
     """
     keys = [call.key for call in calls]
@@ -66,6 +70,7 @@ def start(calls: Sequence[Call]) -> set[UUID]:
                     "keys": arrays.ids(keys),
                     "leases": arrays.ids(lease_ids),
                     "channels": arrays.texts([call.guard_channel for call in calls]),
+                    "ends": arrays.times([call.guard_until for call in calls]),
                     "data": "[" + ",".join([call.data for call in calls]) + "]",
                     "seconds": settings.ENGINE["lease_seconds"],
                     "now": clock.now(),

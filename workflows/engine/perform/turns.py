@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import connection
 
 from workflows.actions.base import Step, StepBatch
@@ -80,9 +79,8 @@ class LaneTurn(Turn):
         self.log(run, log_id, ActionExecutionStatus.WAITING, text, scheduled_at=at)
         self.rest(run, log_id, at)
 
-    def hold(self, run: Run, log_id: UUID, at: datetime, *, reason: str = "", retries: int = 0) -> None:
+    def hold(self, run: Run, log_id: UUID, at: datetime, *, text: Texts = NOTHING, retries: int = 0) -> None:
         """Let the run rest until `at`, when it returns to its lane."""
-        text = Texts(orjson.dumps({"reason": reason}).decode(), "{}") if reason else NOTHING
         self.log(run, log_id, ActionExecutionStatus.SCHEDULED, text, scheduled_at=at)
         self.ledger.changes[-1].retries = retries
         self.rest(run, log_id, at)

@@ -6,65 +6,122 @@ from typing import Any
 from uuid import UUID
 
 from workflows.crm.models import Channel, ConsentState
+from workflows.messaging.gate.hours import Hours, QuietHours
+from workflows.messaging.gate.law import Law
+from workflows.messaging.gate.places import place_of, zones_of
 from workflows.messaging.gate.records import Record, read_records
 from workflows.messaging.gate.verdicts import Purpose, Sending, Verdict
 
 NAMES = {Channel.EMAIL: "email", Channel.SMS: "SMS", Channel.VOICE: "voice calls", Channel.MESSENGER: "Messenger"}
-NEED_OPT_IN = frozenset({Channel.SMS, Channel.VOICE})
-"""Marketing on these channels needs the contact's recorded word."""
+BY_PHONE = frozenset({Channel.SMS, Channel.VOICE})
+"""Marketing on these channels needs the contact's recorded word, and the law has hours for it."""
 MESSENGER_WINDOW = timedelta(hours=24)
 OUTSIDE_WINDOW = "outside_24h_window"
+QUIET_HOURS = "quiet_hours"
+NEVER_OPEN = "The calling hours of the law and the step's quiet hours leave no time to send"
 
 
 def judge(
-    *, account_id: UUID, channel: Channel, purpose: str, sendings: Sequence[Sending], now: datetime
+    *,
+    account_id: UUID,
+    channel: Channel,
+    purpose: str,
+    sendings: Sequence[Sending],
+    quiet_hours: QuietHours | None = None,
+    now: datetime,
 ) -> list[Verdict]:
-    """Say of each message whether it may go, in order; one query. The contacts are locked by the caller.
+    """Say of each message whether it may go, in order; one query, of marketing by phone two. Contacts are locked.
 
     Whoever opted out of the channel gets nothing on it, and do not disturb is an opt-out of every channel. Marketing
-    besides needs a recorded opt-in on SMS and voice, and on Messenger a message of the contact within 24 hours; of
-    marketing a contact gets no more on a channel within 24 hours than the account's `frequency_cap`. Those of one call
-    do not count against each other: each contact should be in it once.
+    besides needs a recorded opt-in on SMS and voice, and on Messenger a message of the contact within 24 hours.
+
+    SMS and voice are held through the step's `quiet_hours` (None: it has none), marketing moreover outside the law's
+    calling hours at the contact's place. It goes by the contact's zone, else by every zone that the phone number may
+    stand for, else by the account's.
+
+    Of marketing a contact gets no more on a channel within 24 hours than the account's `frequency_cap`. Messages of one
+    call do not count against each other: each contact should be in it once.
     """
     wanted = Purpose(purpose)
     records = read_records(account_id=account_id, channel=channel, purpose=wanted, sendings=sendings, now=now)
-    return [verdict_on(record, channel, wanted, now) for record in records]
+    hours = hours_of(channel, wanted, sendings, quiet_hours)
+    return [
+        verdict_on(record, sending, channel, wanted, hours, now)
+        for sending, record in zip(sendings, records, strict=True)
+    ]
 
 
-def verdict_on(record: Record, channel: Channel, purpose: Purpose, now: datetime) -> Verdict:
-    reason = objection(record, channel, purpose, now)
+def hours_of(
+    channel: Channel, purpose: Purpose, sendings: Sequence[Sending], quiet_hours: QuietHours | None
+) -> Hours | None:
+    """Return the hours to go by; None: any hour will do."""
+    if channel not in BY_PHONE:
+        return None
+    if purpose == Purpose.MARKETING:
+        return Hours(law=Law.of({place_of(sending.phone).country for sending in sendings}), quiet=quiet_hours)
+    return Hours(law=None, quiet=quiet_hours) if quiet_hours else None
+
+
+def verdict_on(
+    record: Record, sending: Sending, channel: Channel, purpose: Purpose, hours: Hours | None, now: datetime
+) -> Verdict:
     facts: dict[str, Any] = {
-        "verdict": "skipped" if reason else "allowed",
+        "verdict": "allowed",
         "channel": str(channel),
         "purpose": str(purpose),
-        "consent": {
-            "state": record.consent,
-            "recorded_at": record.consented_at.isoformat() if record.consented_at else None,
-        },
+        "consent": {"state": record.consent, "recorded_at": as_text(record.consented_at)},
     }
+    if channel == Channel.MESSENGER:
+        facts["last_heard_at"] = as_text(record.last_heard_at)
     if record.sent is not None:
         facts["frequency"] = {"sent": record.sent, "cap": record.frequency_cap}
-    if channel == Channel.MESSENGER:
-        facts["last_heard_at"] = record.last_heard_at.isoformat() if record.last_heard_at else None
-    return Verdict(reason, facts)
+    reason = lacks_consent(record, channel, purpose, now)
+    opening = None
+    if hours is not None and not reason:
+        place = place_of(sending.phone)
+        zones = zones_of(timezone=sending.timezone, phone=sending.phone, account_timezone=record.account_timezone)
+        opening = hours.opening(zones, place, now)
+        facts["hours"] = {
+            "zones": [zone.key for zone in zones],
+            "place": str(place) if purpose == Purpose.MARKETING else None,
+            "opens_at": as_text(opening.opens if opening else None),
+            "closes_at": as_text(opening.closes if opening else None),
+        }
+        if opening is None:
+            reason = NEVER_OPEN
+        elif opening.opens > now:
+            return Verdict(held_until=opening.opens, facts={**facts, "verdict": "held"})
+    reason = reason or is_capped(record, channel)
+    if reason:
+        return Verdict(reason, facts={**facts, "verdict": "skipped"})
+    return Verdict(closes_at=opening.closes if opening else None, facts=facts)
 
 
-def objection(record: Record, channel: Channel, purpose: Purpose, now: datetime) -> str:
-    """Return why the message may not go, or nothing."""
+def lacks_consent(record: Record, channel: Channel, purpose: Purpose, now: datetime) -> str:
+    """Return what the contact did not allow, or nothing."""
     if record.consent == ConsentState.OPT_OUT:
         return f"Contact opted out of {NAMES[channel]}"
     if purpose == Purpose.TRANSACTIONAL:
         return ""
-    if channel in NEED_OPT_IN and record.consent != ConsentState.OPT_IN:
+    if channel in BY_PHONE and record.consent != ConsentState.OPT_IN:
         return f"Contact did not opt in to {NAMES[channel]}"
     if channel == Channel.MESSENGER and not is_in_window(record.last_heard_at, now):
         return OUTSIDE_WINDOW
-    if record.sent is not None and record.sent >= record.frequency_cap:
-        used = f"{record.sent} of {record.frequency_cap}"
-        return f"Frequency cap reached: {used} marketing messages by {NAMES[channel]} within 24 hours"
     return ""
+
+
+def is_capped(record: Record, channel: Channel) -> str:
+    """Say that the contact got enough, or nothing."""
+    if record.sent is None or record.sent < record.frequency_cap:
+        return ""
+    used = f"{record.sent} of {record.frequency_cap}"
+    return f"Frequency cap reached: {used} marketing messages by {NAMES[channel]} within 24 hours"
 
 
 def is_in_window(last_heard_at: datetime | None, now: datetime) -> bool:
     """Tell whether a business may answer on Messenger freely."""
     return last_heard_at is not None and now < last_heard_at + MESSENGER_WINDOW
+
+
+def as_text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -16,7 +16,7 @@ LONGEST_WAY_OUT = timedelta(days=3)
 """How long before it is sent a message may have been written at most: what was refused is tried again for a day."""
 
 RECORDS = """
-SELECT consent.state, consent.recorded_at, account.frequency_cap,
+SELECT consent.state, consent.recorded_at, account.timezone, account.frequency_cap,
     CASE WHEN %(purpose)s = 'marketing' THEN (
         SELECT count(*) FROM messaging_message message
         WHERE message.contact_id = sending.contact_id AND message.account_id = account.id
@@ -45,6 +45,7 @@ class Record:
     consent: str | None
     """`opt_in`, `opt_out`, or None: the contact never said."""
     consented_at: datetime | None
+    account_timezone: str
     frequency_cap: int
     sent: int | None
     """Marketing messages of the last 24 hours, those on their way included; None: not counted."""

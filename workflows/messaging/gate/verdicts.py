@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,10 @@ class Sending:
     contact_id: UUID
     message_id: UUID | None
     """Id of the message, the same at every attempt: it does not count against itself. None: it has none yet."""
+    phone: str = ""
+    """The number in E.164 that is texted or called."""
+    timezone: str = ""
+    """The contact's own zone, if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,12 @@ class Verdict:
     """Whether a message may go."""
 
     reason: str = ""
-    """Why it may not, for `result_data.reason`; empty: it may."""
+    """Why it may not, for `result_data.reason`; empty: it may, at once or later."""
+    held_until: datetime | None = None
+    """When to ask again, since it is too early or too late now (UTC)."""
+    closes_at: datetime | None = None
+    """First moment at which it may not go any more, for `Request.guard_until` (UTC); None: hours do not matter."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the verdict rests on, for `execution_data.gate`: JSON with `verdict` (`allowed` or `skipped`), `channel`,
-    `purpose`, `consent` and, of marketing, `frequency`; of Messenger also `last_heard_at`."""
+    """What the verdict rests on, for `execution_data.gate`: JSON with `verdict` (`allowed`, `held` or `skipped`),
+    `channel`, `purpose`, `consent` and, of marketing, `frequency`; of SMS and voice also `hours`, of Messenger
+    `last_heard_at`."""

@@ -1,5 +1,6 @@
-"""Rows of what goes out: messages, templates, files, secrets, connections and the state of hosts."""
+"""Rows of what goes out: messages, templates, files, secrets, connections, hosts in trouble, legal calling hours."""
 
+from workflows.messaging.models.calling_hours import CallingHours, DayOfRule
 from workflows.messaging.models.circuit import CircuitBreaker
 from workflows.messaging.models.connection import Connection, ConnectionKind, ConnectionStatus
 from workflows.messaging.models.media import Media
@@ -8,10 +9,12 @@ from workflows.messaging.models.secret import Secret
 from workflows.messaging.models.template import EmailTemplate
 
 __all__ = [
+    "CallingHours",
     "CircuitBreaker",
     "Connection",
     "ConnectionKind",
     "ConnectionStatus",
+    "DayOfRule",
     "Direction",
     "EmailTemplate",
     "Media",

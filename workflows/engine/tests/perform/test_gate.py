@@ -1,6 +1,7 @@
 """What stops a call between the claim and its start, and what happens to one in flight."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db import transaction
 
 from accounts.actors import SYSTEM
 from workflows.actions.outcomes import Done, Skipped
+from workflows.actions.outside import HoldUntil, Request
 from workflows.crm.models import Channel, Consent
 from workflows.crm.services.contacts import delete_contacts
 from workflows.engine.clock import VirtualClock
@@ -25,6 +27,7 @@ from workflows.tests.factories import ActiveWorkflowFactory
 
 pytestmark = pytest.mark.django_db
 
+MINUTE = timedelta(minutes=1)
 CHAIN = [("call_out", {"guard": "email"}), ("sign", {})]
 
 
@@ -237,6 +240,43 @@ class TestOptOut:
         perform_due("http")
 
         assert len(outside.calls) == 1
+
+
+class TestTime:
+    @pytest.fixture(autouse=True)
+    def closing(self, outside: Outside, execution: WorkflowExecution, virtual_clock: VirtualClock) -> None:
+        closes_at = virtual_clock.now() + MINUTE
+        outside.gate = lambda step: (
+            Request({}, host="example.com", guard_until=closes_at)
+            if virtual_clock.now() < closes_at
+            else HoldUntil(closes_at + 60 * MINUTE, "quiet_hours", {"gate": {"verdict": "held"}})
+        )
+
+    def test_that_is_over_stops_a_call_between_claim_and_start(
+        self, outside: Outside, execution: WorkflowExecution, virtual_clock: VirtualClock, runner: LaneRunner
+    ) -> None:
+        runner.claim_more()
+        virtual_clock.advance(seconds=60)
+
+        runner.turn()
+        assert outside.calls == []
+        virtual_clock.advance(seconds=2)
+        perform_due("http")
+
+        assert outside.calls == []
+        assert logged(execution) == [("call_out", "scheduled")]
+        log = ActionExecution.objects.get()
+        assert (log.result_data, log.execution_data) == ({"reason": "quiet_hours"}, {"gate": {"verdict": "held"}})
+
+    def test_that_is_not_over_lets_it_start(
+        self, execution: WorkflowExecution, virtual_clock: VirtualClock, runner: LaneRunner, later: Later
+    ) -> None:
+        runner.claim_more()
+        virtual_clock.advance(seconds=59)
+
+        runner.turn()
+
+        assert len(later.jobs) == 1
 
 
 class TestLease:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,11 @@ from accounts.models import Account
 from workflows.crm.models import Channel, Contact
 from workflows.crm.services.consents import ConsentChange, set_consents
 from workflows.crm.tests.factories import ContactFactory
-from workflows.messaging.gate import Sending, Verdict, judge
-from workflows.messaging.models import Message
+from workflows.messaging.gate import QuietHours, Sending, Verdict, judge
+from workflows.messaging.gate.judging import NEVER_OPEN
+from workflows.messaging.models import CallingHours, Message
 from workflows.messaging.tests.factories import MessageFactory
+from workflows.messaging.tests.gate.hours_of_law import ROWS
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +94,12 @@ class TestConsent:
             "purpose": "marketing",
             "consent": {"state": "opt_in", "recorded_at": "2026-05-03T09:30:00+00:00"},
             "frequency": {"sent": 0, "cap": 3},
+            "hours": {
+                "zones": ["UTC"],
+                "place": "",
+                "opens_at": "2026-05-04T09:30:00+00:00",
+                "closes_at": "2026-05-04T21:00:00+00:00",
+            },
         }
 
     def test_says_why_a_message_was_skipped(self, contact: Contact) -> None:
@@ -110,6 +118,117 @@ class TestMessenger:
         rewrite(message(contact, channel="messenger"), created_at=NOW)
         rewrite(message(contact, channel="sms", direction="inbound"), created_at=NOW)
         assert reason(contact, Channel.MESSENGER) == "outside_24h_window"
+
+
+NIGHT = QuietHours(time(21), time(9))
+MIAMI = "+13055550123"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def law(db: None) -> None:
+    """The table as an installation begins with it; other tests may have emptied it."""
+    CallingHours.objects.all().delete()
+    CallingHours.objects.bulk_create(ROWS)
+
+
+@pytest.mark.usefixtures("law")
+class TestHours:
+    def ask(
+        self, contact: Contact, now: str, *, purpose: str = "marketing", quiet: QuietHours | None = NIGHT, **facts: Any
+    ) -> Verdict:
+        consent(contact, facts.pop("channel", Channel.SMS), "opt_in")
+        (answer,) = judge(
+            account_id=contact.account_id,
+            channel=Channel.SMS,
+            purpose=purpose,
+            sendings=[Sending(contact.id, None, **{"phone": MIAMI, **facts})],
+            quiet_hours=quiet,
+            now=at(now),
+        )
+        return answer
+
+    @pytest.mark.parametrize(
+        ("purpose", "quiet", "now", "until"),
+        [
+            # Florida: 08:00-20:00 by law, 09:00-21:00 by the step; 13:00-00:00 UTC in May
+            ("marketing", NIGHT, "2026-05-04T12:59:59", "2026-05-04T13:00:00"),
+            ("marketing", NIGHT, "2026-05-04T13:00:00", None),
+            ("marketing", NIGHT, "2026-05-04T23:59:59", None),
+            ("marketing", NIGHT, "2026-05-05T00:00:00", "2026-05-05T13:00:00"),
+            ("marketing", None, "2026-05-04T11:59:59", "2026-05-04T12:00:00"),
+            ("marketing", None, "2026-05-04T12:00:00", None),
+            ("marketing", None, "2026-05-05T00:00:00", "2026-05-05T12:00:00"),
+            ("transactional", NIGHT, "2026-05-05T00:59:59", None),
+            ("transactional", NIGHT, "2026-05-05T01:00:00", "2026-05-05T13:00:00"),
+            ("transactional", None, "2026-05-05T05:00:00", None),
+        ],
+    )
+    def test_are_the_laws_and_the_steps(
+        self, contact: Contact, purpose: str, quiet: QuietHours | None, now: str, until: str | None
+    ) -> None:
+        answer = self.ask(contact, now, purpose=purpose, quiet=quiet)
+        assert (answer.reason, answer.held_until) == ("", at(until) if until else None)
+        assert answer.facts["verdict"] == ("held" if until else "allowed")
+
+    def test_tell_until_when_the_message_may_start(self, contact: Contact) -> None:
+        assert self.ask(contact, "2026-05-04T13:00:00").closes_at == at("2026-05-05T00:00:00")
+        assert self.ask(contact, "2026-05-05T05:00:00", purpose="transactional", quiet=None).closes_at is None
+
+    def test_go_by_the_contacts_zone_and_the_numbers_law(self, contact: Contact) -> None:
+        answer = self.ask(contact, "2026-05-04T13:00:00", timezone="America/Los_Angeles")
+        assert answer.held_until == at("2026-05-04T16:00:00")
+        assert answer.facts["hours"] == {
+            "zones": ["America/Los_Angeles"],
+            "place": "US-FL",
+            "opens_at": "2026-05-04T16:00:00+00:00",
+            "closes_at": "2026-05-05T03:00:00+00:00",
+        }
+
+    def test_wait_for_every_zone_that_it_may_be(self, contact: Contact) -> None:
+        answer = self.ask(contact, "2026-05-04T15:30:00", phone="+12085550123")  # Boise or Los Angeles
+        assert answer.held_until == at("2026-05-04T16:00:00")
+        assert self.ask(contact, "2026-05-05T02:59:59", phone="+12085550123").held_until is None
+        assert self.ask(contact, "2026-05-05T03:00:00", phone="+12085550123").held_until == at("2026-05-05T16:00:00")
+
+    def test_of_a_state_that_is_closed_on_sundays_begin_on_monday(self, contact: Contact) -> None:
+        answer = self.ask(contact, "2026-05-03T15:00:00", phone="+18015550123")  # Utah
+        assert answer.held_until == at("2026-05-04T15:00:00")
+
+    def test_that_never_meet_skip_the_message(self, contact: Contact) -> None:
+        answer = self.ask(contact, "2026-05-04T15:00:00", quiet=QuietHours(time(7), time(22)))
+        assert (answer.reason, answer.held_until) == (NEVER_OPEN, None)
+        assert answer.facts["verdict"] == "skipped"
+
+    def test_do_not_matter_to_who_gets_nothing_anyway(self, contact: Contact) -> None:
+        consent(contact, Channel.SMS, "opt_out")
+        answer = self.ask(contact, "2026-05-05T05:00:00", channel=Channel.VOICE)
+        assert (answer.reason, answer.held_until) == ("Contact opted out of SMS", None)
+        assert "hours" not in answer.facts
+
+    def test_come_before_the_cap(self, contact: Contact) -> None:
+        for _ in range(3):
+            rewrite(message(contact, channel="sms"), sent_at=at("2026-05-05T04:00:00"))
+        assert self.ask(contact, "2026-05-05T05:00:00").held_until == at("2026-05-05T13:00:00")
+
+    def test_change_with_the_table(self, contact: Contact) -> None:
+        CallingHours.objects.filter(country="US", region="FL", weekday=0).update(end=time(10))
+        assert self.ask(contact, "2026-05-04T14:00:00").held_until == at("2026-05-05T13:00:00")
+
+    @pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.MESSENGER])
+    def test_do_not_bind_other_channels(self, contact: Contact, channel: Channel) -> None:
+        (answer,) = judge(
+            account_id=contact.account_id,
+            channel=channel,
+            purpose="transactional",
+            sendings=[Sending(contact.id, None, phone=MIAMI)],
+            quiet_hours=NIGHT,
+            now=at("2026-05-05T05:00:00"),
+        )
+        assert (answer.held_until, answer.closes_at) == (None, None)
 
 
 class TestFrequency:
@@ -186,6 +305,14 @@ class TestMany:
             now=NOW,
         )
         assert [each.reason for each in verdicts] == ["", "Contact opted out of email", ""]
+
+    @pytest.mark.parametrize("size", [1, 30])
+    def test_takes_one_more_for_the_law(self, account: Account, size: int) -> None:
+        contacts = ContactFactory.create_batch(size, account=account)
+        sendings = [Sending(contact.id, uuid7(), phone="+13055550123") for contact in contacts]
+        with CaptureQueriesContext(connection) as queries:
+            judge(account_id=account.id, channel=Channel.SMS, purpose="marketing", sendings=sendings, now=NOW)
+        assert len(queries) == 2
 
     @pytest.mark.parametrize("size", [1, 30])
     def test_takes_one_query(self, account: Account, size: int) -> None:
