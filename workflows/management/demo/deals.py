@@ -6,8 +6,6 @@ from uuid import UUID
 
 from accounts.actors import Actor
 from accounts.models import Team
-from workflows.authoring.chain import add_action
-from workflows.authoring.workflows import create_workflow
 from workflows.crm.models import Contact, Pipeline, Stage, StageKind
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.opportunities import (
@@ -20,6 +18,7 @@ from workflows.crm.services.opportunities import (
     opportunities_of,
 )
 from workflows.crm.services.pipelines import StageDraft, create_pipeline
+from workflows.management.demo.building import Step, build
 from workflows.models import Workflow
 
 PIPELINE = "Sales"
@@ -100,21 +99,14 @@ def add_deal_workflow(
         return None
     team = Team.objects.for_account(account_id).get(name=team_name)
     stage = Stage.objects.for_account(account_id).get(pipeline_id=pipeline_id, name="Qualified")
-    workflow = create_workflow(
-        account_id=account_id,
-        actor=actor,
-        name=QUALIFIED_LEAD,
-        description="Gives a lead to whose turn it is, opens an opportunity and moves it on after a day.",
-        owner_id=owner_id,
-    )
     pipeline = {"pipeline_id": str(pipeline_id)}
     steps = (
-        (
+        Step(
             "assign_to_user",
             {"assignment_type": "round_robin", "team_id": str(team.id), "only_if_unassigned": True},
             "Whose turn it is",
         ),
-        (
+        Step(
             "create_opportunity",
             {
                 **pipeline,
@@ -123,20 +115,18 @@ def add_deal_workflow(
             },
             "Open an opportunity",
         ),
-        ("wait_time", {"duration": 1, "unit": "days"}, "Wait a day"),
-        (
+        Step("wait_time", {"duration": 1, "unit": "days"}, "Wait a day"),
+        Step(
             "move_pipeline_stage",
             {**pipeline, "stage_id": str(stage.id), "allow_backward": False},
             "Qualified, unless it is further on",
         ),
     )
-    for action_type, config, name in steps:
-        add_action(
-            account_id=account_id,
-            actor=actor,
-            workflow_id=workflow.id,
-            action_type=action_type,
-            action_config=config,
-            name=name,
-        )
-    return workflow
+    return build(
+        account_id=account_id,
+        actor=actor,
+        owner_id=owner_id,
+        name=QUALIFIED_LEAD,
+        description="Gives a lead to whose turn it is, opens an opportunity and moves it on after a day.",
+        steps=steps,
+    )

@@ -5,15 +5,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from accounts.actors import Actor
-from workflows.authoring.chain import add_action
 from workflows.authoring.publishing import activate_workflow
 from workflows.authoring.records import create_campaign, create_course
-from workflows.authoring.workflows import create_workflow
 from workflows.crm.models import Campaign, CampaignStatus, Contact, Course
 from workflows.crm.services.lessons import add_lesson
-from workflows.engine.advance import advance
-from workflows.engine.enroll import enroll_many
-from workflows.management.demo.plans import Step
+from workflows.management.demo.building import Step, build, enroll
 from workflows.models import Workflow
 
 REPORTING_TIPS = "Reporting tips"
@@ -58,14 +54,7 @@ def add_course_and_campaign(*, account_id: UUID, actor: Actor, owner_id: UUID, n
             ),
         ),
     )
-    enroll_many(
-        account_id=account_id,
-        workflow_id=onboarding.id,
-        contacts=_customers(account_id),
-        source="command",
-        now=now,
-    )
-    advance()
+    enroll(onboarding, _customers(account_id), now)
 
 
 def _course(account_id: UUID, actor: Actor) -> Course:
@@ -121,19 +110,9 @@ def _campaign(account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> 
 def _build(
     account_id: UUID, actor: Actor, owner_id: UUID, name: str, description: str, steps: Sequence[Step]
 ) -> Workflow:
-    workflow = create_workflow(
-        account_id=account_id, actor=actor, name=name, description=description, owner_id=owner_id
+    workflow = build(
+        account_id=account_id, actor=actor, owner_id=owner_id, name=name, description=description, steps=steps
     )
-    for step in steps:
-        add_action(
-            account_id=account_id,
-            actor=actor,
-            workflow_id=workflow.id,
-            action_type=step.action_type,
-            action_config=step.config,
-            name=step.name,
-            on_error=step.on_error,
-        )
     activate_workflow(account_id=account_id, actor=actor, workflow_id=workflow.id)
     return workflow
 

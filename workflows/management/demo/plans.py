@@ -1,28 +1,13 @@
 """The demo account's workflows, built through the same functions as anybody's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
 from accounts.actors import Actor
-from workflows.authoring.chain import add_action
-from workflows.authoring.workflows import create_workflow
+from workflows.management.demo.building import Step, build
 from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.models import Workflow
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An action of a demo workflow."""
-
-    action_type: str
-    config: Mapping[str, Any]
-    name: str = ""
-    on_error: str = "stop"
-    uses_template: bool = False
-    """Whether the demo's e-mail template is its `template_id`."""
-
 
 NEWSLETTER_OFFER = "Newsletter offer"
 NEW_LEAD_WELCOME = "New lead welcome"
@@ -98,7 +83,6 @@ WORKFLOWS: Mapping[str, tuple[str, Sequence[Step]]] = {
                     "utm": {"source": "newsletter", "medium": "email", "campaign": "reporting"},
                 },
                 "Mail the offer",
-                uses_template=True,
             ),
             Step(
                 "webhook_call",
@@ -130,17 +114,18 @@ def add_workflows(*, account_id: UUID, actor: Actor, owner_id: UUID, template_id
 
 def _build(account_id: UUID, actor: Actor, owner_id: UUID, template_id: UUID, name: str) -> Workflow:
     description, steps = WORKFLOWS[name]
-    workflow = create_workflow(
-        account_id=account_id, actor=actor, name=name, description=description, owner_id=owner_id
+    return build(
+        account_id=account_id,
+        actor=actor,
+        owner_id=owner_id,
+        name=name,
+        description=description,
+        steps=[with_template(step, template_id) for step in steps],
     )
-    for step in steps:
-        add_action(
-            account_id=account_id,
-            actor=actor,
-            workflow_id=workflow.id,
-            action_type=step.action_type,
-            action_config={**step.config, "template_id": str(template_id)} if step.uses_template else step.config,
-            name=step.name,
-            on_error=step.on_error,
-        )
-    return workflow
+
+
+def with_template(step: Step, template_id: UUID) -> Step:
+    """Let mails be written from the demo's template."""
+    if step.action_type != "send_email":
+        return step
+    return replace(step, config={**step.config, "template_id": str(template_id)})

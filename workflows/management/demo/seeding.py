@@ -15,10 +15,10 @@ from accounts.services.teams import create_team
 from workflows.authoring.publishing import activate_workflow
 from workflows.crm.models import Contact
 from workflows.engine import clock
-from workflows.engine.advance import advance
-from workflows.engine.enroll import enroll_many
 from workflows.management.demo import deals, plans, records
+from workflows.management.demo.building import enroll, live_from
 from workflows.management.demo.membership import add_course_and_campaign
+from workflows.management.demo.orders import add_order_workflows
 from workflows.management.demo.outside import add_template, connect_postbox
 from workflows.models import Workflow
 
@@ -77,6 +77,7 @@ def seed_demo(*, actor: Actor) -> Seeded:
             lead_through(workflow, contact_ids, now)
     add_sales(account.id, actor, owner_id, now)
     add_course_and_campaign(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
+    add_order_workflows(account_id=account.id, actor=actor, owner_id=owner_id, team_name=TEAM, now=now)
     return Seeded(account, is_new)
 
 
@@ -114,30 +115,8 @@ def lead_through(workflow: Workflow, contact_ids: Sequence[UUID], now: datetime)
     )
     for number, ago in enumerate(ARRIVALS):
         group = leads[number * GROUP_SIZE : (number + 1) * GROUP_SIZE]
-        with clock.using(clock.VirtualClock(now - ago)):
-            # The last of each group asked for seats in words, which no number field takes: a failure to look at.
-            enroll(workflow, group[:-1], {"channel": CHANNELS[number], "seats": 5 * (number + 1)}, now - ago)
-            enroll(workflow, group[-1:], {"channel": CHANNELS[number], "seats": "a dozen or so"}, now - ago)
-            advance()
+        # The last of each group asked for seats in words, which no number field takes: a failure to look at.
+        enroll(workflow, group[:-1], now - ago, {"channel": CHANNELS[number], "seats": 5 * (number + 1)})
+        enroll(workflow, group[-1:], now - ago, {"channel": CHANNELS[number], "seats": "a dozen or so"})
         until = ARRIVALS[number + 1] if number + 1 < len(ARRIVALS) else timedelta()
         live_from(now - ago, now - until)
-
-
-def enroll(workflow: Workflow, contact_ids: Sequence[UUID], data: dict[str, object], now: datetime) -> None:
-    enroll_many(
-        account_id=workflow.account_id,
-        workflow_id=workflow.id,
-        contacts=contact_ids,
-        source="command",
-        data=data,
-        now=now,
-    )
-
-
-def live_from(start: datetime, end: datetime) -> None:
-    """Let the hours between pass, taking what falls due in each."""
-    moment = start
-    while moment < end:
-        moment = min(end, moment + timedelta(hours=6))
-        with clock.using(clock.VirtualClock(moment)):
-            advance()
