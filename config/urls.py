@@ -8,6 +8,7 @@ urlpatterns = [
     path("admin/config-forms/", include("workflows.admin.config_forms.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(("workflows.api.urls", "api"), namespace="v1")),
+    path("", include("workflows.api.hooks")),
     path("", include("workflows.api.public")),
 ]
 

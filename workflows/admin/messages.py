@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from unfold.decorators import display
 
 from accounts.admin.base import AccountScopedAdmin
@@ -20,10 +21,10 @@ class MessageAdmin(AccountScopedAdmin):
     """Messages, newest first; what was sent is not changed."""
 
     is_log = True
-    list_display = ("created_at", "channel", "subject", "recipient", "state", "opens", "clicks", "account")
+    list_display = ("created_at", "channel", "direction", "says", "recipient", "state", "opens", "clicks", "account")
     list_filter = ("status", "channel", "direction")
     list_select_related = ("account",)
-    search_fields = ("recipient", "subject")
+    search_fields = ("recipient", "subject", "text")
     search_ids = ("id", "contact_id", "execution_id", "action_execution_id")
     linked_by = ("contact_id", "execution_id", "connection_id")
     sortable_by = ()
@@ -40,6 +41,9 @@ class MessageAdmin(AccountScopedAdmin):
                     "sender",
                     "recipient",
                     "subject",
+                    "text",
+                    "media_urls",
+                    "segments",
                     "error_message",
                     "account",
                 )
@@ -67,6 +71,10 @@ class MessageAdmin(AccountScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_contact_names(super().get_queryset(request))
+
+    @admin.display(description="subject or text")
+    def says(self, row: Message) -> str:
+        return Truncator(row.subject or row.text or "–").chars(80)
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Message) -> str:

@@ -8,12 +8,13 @@ from accounts.api.serializers import StrictModelSerializer
 from accounts.api.views import AccountViewSet, ListMixin, RetrieveMixin
 from workflows.api.execution_filters import PeriodFilter
 from workflows.crm.models import Channel
-from workflows.messaging.models import Message, MessageStatus
+from workflows.messaging.models import Direction, Message, MessageStatus
 
 
 class MessageFilter(PeriodFilter):
     status = django_filters.ChoiceFilter(choices=MessageStatus.choices, label="Only those in this status.")
     channel = django_filters.ChoiceFilter(choices=Channel.choices, label="Only those on this channel.")
+    direction = django_filters.ChoiceFilter(choices=Direction.choices, label="Only those to contacts, or from them.")
     contact_id = django_filters.UUIDFilter(label="Only those of this contact.")
     execution_id = django_filters.UUIDFilter(label="Only those of this execution.")
 
@@ -23,9 +24,12 @@ class MessageFilter(PeriodFilter):
 
 
 class MessageSerializer(StrictModelSerializer):
-    """A message to or from a contact; its bodies are not kept."""
+    """A message to or from a contact; the bodies of mails are not kept."""
 
     contact_id = serializers.UUIDField(read_only=True)
+    media_urls = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Addresses of an MMS' files."
+    )
 
     class Meta:
         model = Message
@@ -39,6 +43,9 @@ class MessageSerializer(StrictModelSerializer):
             "sender",
             "recipient",
             "subject",
+            "text",
+            "media_urls",
+            "segments",
             "connection_id",
             "provider_message_id",
             "execution_id",

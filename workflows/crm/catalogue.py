@@ -38,5 +38,6 @@ EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "deal_lost": DEAL_FACTS,
     "email_opened": ("message_id", "subject"),
     "email_clicked": ("message_id", "subject", "url"),
+    "sms_received": ("message_id", "text", "from", "to", "related_message_id"),
     "unsubscribed": ("channel",),
 }

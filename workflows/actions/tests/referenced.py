@@ -48,6 +48,10 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
 
 
 def make_referenced(kind: ActionType, config: Mapping[str, Any], account: Account) -> None:
-    """Make every object of the account that a config of the type names."""
+    """Make every object of the account that a config of the type names, and the number that it sends from."""
+    if number := config.get("from_number"):
+        ConnectionFactory(
+            account=account, kind="twilio", settings={"numbers": [{"number": number, "types": ["sms", "voice"]}]}
+        )
     for name, object_id, _ in kind.references(config):
         MAKERS[name](account, object_id)

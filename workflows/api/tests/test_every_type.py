@@ -1,6 +1,7 @@
 """Every action type over HTTP, from its making to what is read of it: as an API client meets it."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -38,8 +39,16 @@ MISSING = object()
 
 
 @pytest.fixture
-def world(account: Account, postbox: PostboxClient, virtual_clock: VirtualClock) -> Iterator[World]:  # noqa: F811
+def world(
+    account: Account,
+    postbox: PostboxClient,
+    virtual_clock: VirtualClock,  # noqa: F811
+    settings: Any,
+    tmp_path: Path,
+) -> Iterator[World]:
     """The account's world; the engine's time stands on Monday 2026-03-02 at 09:00 UTC."""
+    settings.DATA_DIR = tmp_path
+    postbox.address.write(tmp_path)
     mail_server = {"host": postbox.address.host, "port": postbox.address.smtp, "security": "none"}
     made = World(client_for(account, Role.OWNER), mail_server=mail_server, hook=postbox.url())
     assert made.contact_id

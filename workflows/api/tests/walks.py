@@ -64,6 +64,14 @@ class World:
         return self.post("/teams", name="Sellers", member_ids=[self.member["id"]])["id"]
 
     @cached_property
+    def sms_number(self) -> str:
+        """A number of an account at Twilio, which is the postbox."""
+        number = {"number": "+14155550199", "types": ["sms"]}
+        settings = {"account_sid": "AC" + "0a" * 16, "api_host": "postbox.test", "numbers": [number]}
+        self.post("/connections", kind="twilio", name="SMS", settings=settings, password="auth token")
+        return "+14155550199"
+
+    @cached_property
     def template_id(self) -> str:
         return self.post("/email-templates", name="Hello", body_text="Hello")["id"]
 
@@ -233,6 +241,17 @@ def mail(world: World, **fields: Any) -> Config:
     return {"subject": "Hello {{ contact.first_name }}", "from_name": "Ada", "from_email": "ada@acme.example", **fields}
 
 
+def text_message(world: World, **fields: Any) -> Config:
+    """An SMS that may go out at night, when these walks are taken."""
+    return {
+        "message": "Hello {{ contact.first_name }}",
+        "from_number": world.sms_number,
+        "purpose": "transactional",
+        "respect_quiet_hours": False,
+        **fields,
+    }
+
+
 def start(world: World) -> list[tuple[str, Config]]:
     return [("start_workflow", {"workflow_id": world.other[0]})]
 
@@ -275,6 +294,18 @@ WALKS: Mapping[str, Walk] = {
             connection_id=world.connection_id,
         ),
         result={"to": "ada@example.com"},
+        read=read_message,
+    ),
+    "send_sms": Walk(
+        least=text_message,
+        fullest=lambda world: text_message(
+            world,
+            media_urls=["https://acme.example/menu.png"],
+            append_opt_out="never",
+            quiet_hours_start="22:00",
+            quiet_hours_end="08:00",
+        ),
+        result={"to": "+14155550100", "segments": 1},
         read=read_message,
     ),
     "webhook_call": Walk(

@@ -77,8 +77,9 @@ def record_with_breaker(finished: Sequence[Finished]) -> set[breaker.Circuit]:
 
 def is_trouble(outcome: Done | Skipped | AwaitCallback | CallFailed) -> bool:
     """Say whether a call speaks against its host; what no attempt can mend speaks against the request."""
-    is_failure = isinstance(outcome, CallFailed) and not isinstance(outcome, Permanent)
-    return is_failure and outcome.error_class in TROUBLE
+    if not isinstance(outcome, CallFailed) or isinstance(outcome, Permanent):
+        return False
+    return outcome.error_class in TROUBLE
 
 
 class Finishing:

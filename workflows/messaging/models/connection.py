@@ -24,10 +24,14 @@ class ConnectionStatus(models.TextChoices):
 class Connection(AccountRow):
     """One account's access to one provider, for example its mail server."""
 
-    kind = models.CharField(max_length=16, help_text="What it connects with: `smtp`.")
+    kind = models.CharField(max_length=16, help_text="What it connects with: `smtp`, `twilio`.")
     name = models.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique in the account.")
     settings = models.JSONField(
-        default=dict, help_text="Where and how to connect; for smtp `host`, `port`, `username`, `security`. No secrets."
+        default=dict,
+        help_text=(
+            "Where and how to connect; smtp: `host`, `port`, `username`, `security`; twilio: `account_sid`, "
+            "`api_host`, `numbers`. No secrets."
+        ),
     )
     secret = models.ForeignKey(
         Secret,

@@ -1,7 +1,7 @@
 """Messages to and from contacts."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from accounts.scoping import BulkAccountRow
 from workflows.crm.models import Channel
@@ -38,6 +38,11 @@ class Message(BulkAccountRow):
     sender = models.CharField(max_length=320, help_text="From, as the contact sees it.")
     recipient = models.CharField(max_length=320, help_text="Address it goes to.")
     subject = models.CharField(max_length=998, blank=True, help_text="Rendered.")
+    text = models.TextField(blank=True, db_default="", help_text="What an SMS says; bodies of mails are not kept.")
+    media_urls = models.JSONField(
+        default=list, blank=True, db_default=Value([], models.JSONField()), help_text="Addresses of an MMS' files."
+    )
+    segments = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Parts of an SMS; others have none.")
     execution_id = models.UUIDField(null=True, help_text="The execution whose step sends it.")
     action_execution_id = models.UUIDField(null=True, help_text="The log row of that step.")
     error_message = models.CharField(max_length=500, blank=True)

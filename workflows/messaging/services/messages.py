@@ -28,6 +28,10 @@ class NewMessage:
     subject: str
     execution_id: UUID
     action_execution_id: UUID
+    text: str = ""
+    """Of an SMS; bodies of mails are not kept."""
+    media_urls: Sequence[str] = ()
+    segments: int = 0
 
 
 def queue_messages(*, account_id: UUID, messages: Sequence[NewMessage], now: datetime) -> None:
@@ -40,22 +44,27 @@ def queue_messages(*, account_id: UUID, messages: Sequence[NewMessage], now: dat
             INSERT INTO messaging_message (
                 id, created_at, updated_at, account_id, contact_id, channel, direction, status, purpose, connection_id,
                 provider_message_id, sender, recipient, subject, execution_id, action_execution_id, error_message,
-                opens, clicks
+                opens, clicks, text, media_urls, segments
             )
             SELECT id, %s, %s, %s, contact_id, channel, 'outbound', 'queued', purpose, connection_id,
-                   provider_message_id, sender, recipient, subject, execution_id, action_execution_id, '', 0, 0
-            FROM unnest(
-                %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-                %s::text[], %s::uuid[], %s::uuid[]
+                   provider_message_id, sender, recipient, subject, execution_id, action_execution_id, '', 0, 0, text,
+                   media_urls, segments
+            FROM ROWS FROM (
+                unnest(
+                    %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+                    %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::smallint[]
+                ),
+                jsonb_array_elements(%s::jsonb)
             ) AS message (
                 id, contact_id, channel, purpose, connection_id, provider_message_id, sender, recipient, subject,
-                execution_id, action_execution_id
+                execution_id, action_execution_id, text, segments, media_urls
             )
             ORDER BY id
             ON CONFLICT (id) DO UPDATE SET
                 status = 'queued', error_message = '', updated_at = excluded.updated_at,
                 connection_id = excluded.connection_id, provider_message_id = excluded.provider_message_id,
-                sender = excluded.sender, recipient = excluded.recipient, subject = excluded.subject
+                sender = excluded.sender, recipient = excluded.recipient, subject = excluded.subject,
+                text = excluded.text, media_urls = excluded.media_urls, segments = excluded.segments
             WHERE messaging_message.status IN ('queued', 'failed')
             """,
             [
@@ -73,6 +82,9 @@ def queue_messages(*, account_id: UUID, messages: Sequence[NewMessage], now: dat
                 arrays.texts([message.subject for message in messages]),
                 arrays.ids([message.execution_id for message in messages]),
                 arrays.ids([message.action_execution_id for message in messages]),
+                arrays.texts([message.text for message in messages]),
+                arrays.numbers([message.segments for message in messages]),
+                arrays.objects([list(message.media_urls) for message in messages]),
             ],
         )
 

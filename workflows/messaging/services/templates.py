@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.actors import Actor
-from accounts.problems import Conflict, Invalid, Missing, Problem
+from accounts.problems import Invalid, Missing, Problem
+from workflows.crm.services.naming import unless_name_taken
 from workflows.messaging.composing import MAIL_ROOTS, MAXIMUM_SUBJECT_LENGTH
 from workflows.messaging.mailboxes import one_line
 from workflows.messaging.models import EmailTemplate
@@ -26,7 +26,7 @@ def create_template(*, account_id: UUID, actor: Actor, **texts: str) -> EmailTem
     """Make a template of the texts given (`name` and a body at least), or raise Invalid or Conflict (`name_taken`)."""
     template = EmailTemplate(account_id=account_id, created_by_id=actor.user_id, updated_by_id=actor.user_id)
     write(template, texts)
-    with transaction.atomic(), unless_taken(template.name):
+    with transaction.atomic(), unless_name_taken("an e-mail template", template.name):
         template.save(force_insert=True)
         record(template, actor, "email_template.created", {}, facts(template))
     return template
@@ -42,7 +42,7 @@ def change_template(*, account_id: UUID, actor: Actor, template_id: UUID, **text
         changed = [fact for fact in after if after[fact] != before[fact]]
         if changed:
             template.updated_by_id = actor.user_id
-            with unless_taken(template.name):
+            with unless_name_taken("an e-mail template", template.name):
                 template.save(update_fields=[*changed, "updated_by", "updated_at"])
             record(
                 template,
@@ -105,15 +105,6 @@ def locked(account_id: UUID, template_id: UUID) -> EmailTemplate:
     if template is None:
         raise Missing
     return template
-
-
-@contextmanager
-def unless_taken(name: str) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        raise Conflict("name_taken", f"There is an e-mail template named {name} already.", "name") from None
 
 
 def facts(template: EmailTemplate) -> dict[str, Any]:

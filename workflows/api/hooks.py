@@ -1,0 +1,114 @@
+"""Addresses that providers call: no login, a signature over all they say instead, checked before anything is read."""
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import path
+from django.utils.html import escape
+from django.views.decorators.http import require_POST
+
+from accounts.actors import Actor
+from accounts.api.identifiers import parse_uuid
+from accounts.tenancy import account_scope, system_scope
+from workflows.api.public import unlisted
+from workflows.engine import clock
+from workflows.engine.perform.settling import Settlement, settle_many
+from workflows.messaging.models import Connection, ConnectionKind
+from workflows.messaging.outbound import NotSent
+from workflows.messaging.providers.twilio import SIGNATURE_HEADER, TwilioAccount, is_genuine
+from workflows.messaging.services.sms_inbox import Received, take_message
+from workflows.messaging.services.sms_receipts import Receipt, record_receipt
+from workflows.models import DispatchStatus, WorkflowDispatch
+
+logger = structlog.get_logger(__name__)
+
+TWILIO = Actor(label="Twilio")
+LONGEST_TEXT = 10_000
+LONGEST_ID = 64
+MAXIMUM_MEDIA = 10
+INBOUND = "received"
+
+
+@unlisted
+@require_POST
+def twilio(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    """Take a message or a receipt; a forged one, and one for a connection that is not there, look alike: 403."""
+    with system_scope("a callback names its connection before its account is known"):
+        connection = Connection.objects.filter(id=connection_id, kind=ConnectionKind.TWILIO).first()
+    if connection is None:
+        return HttpResponse(status=403)
+    with account_scope(connection.account_id):
+        form = genuine_form(request, connection)
+        if form is None:
+            logger.warning("a callback was not signed by its provider", connection_id=str(connection_id))
+            return HttpResponse(status=403)
+        if form.get("SmsStatus") == INBOUND and "MessageStatus" not in form:
+            return answer_in_twiml(received(connection, form))
+        receipt(connection, request.GET.get("message", ""), form)
+    return HttpResponse(status=204)
+
+
+def genuine_form(request: HttpRequest, connection: Connection) -> QueryDict | None:
+    """Return what was posted, read from the raw body, if its signature holds."""
+    try:
+        form = QueryDict(request.body, encoding="utf-8")
+        token = TwilioAccount.of(connection).token()
+    except (TooManyFieldsSent, NotSent):
+        return None
+    url = settings.PUBLIC_URL.rstrip("/") + request.get_full_path()
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    return form if is_genuine(token=token, url=url, parameters=form, signature=signature) else None
+
+
+def received(connection: Connection, form: QueryDict) -> str | None:
+    """Keep a contact's message; return what is to be answered."""
+    sid = text_of(form, "MessageSid")[:LONGEST_ID]
+    if not sid:
+        return None
+    count = text_of(form, "NumMedia")
+    media = min(int(count), MAXIMUM_MEDIA) if count.isdecimal() and len(count) <= 2 else 0  # noqa: PLR2004 - digits
+    message = Received(
+        connection_id=connection.id,
+        sid=sid,
+        sender=text_of(form, "From")[:LONGEST_ID],
+        recipient=text_of(form, "To")[:LONGEST_ID],
+        text=text_of(form, "Body")[:LONGEST_TEXT],
+        media_urls=[text_of(form, f"MediaUrl{number}") for number in range(media)],
+    )
+    return take_message(account_id=connection.account_id, received=message, now=clock.now())
+
+
+def receipt(connection: Connection, message: str, form: QueryDict) -> None:
+    """Bring a message up to date; a step that did not know whether it was sent goes on."""
+    message_id = parse_uuid(message)
+    sid = text_of(form, "MessageSid")[:LONGEST_ID]
+    if message_id is None or not sid:
+        return
+    account_id, now = connection.account_id, clock.now()
+    log_id = record_receipt(
+        account_id=account_id,
+        connection_id=connection.id,
+        receipt=Receipt(message_id, sid, text_of(form, "MessageStatus"), text_of(form, "ErrorCode")[:LONGEST_ID]),
+        now=now,
+    )
+    unknown = WorkflowDispatch.objects.for_account(account_id).filter(id=message_id, status=DispatchStatus.UNKNOWN)
+    if log_id and unknown.exists():
+        settle_many(account_id=account_id, actor=TWILIO, log_ids=[log_id], outcome=Settlement.SENT, now=now)
+
+
+def text_of(form: QueryDict, name: str) -> str:
+    """Return a parameter as it can be stored."""
+    return str(form.get(name, "")).replace("\0", "")
+
+
+def answer_in_twiml(text: str | None) -> HttpResponse:
+    """Return what Twilio is to send back: a message, or nothing."""
+    inner = f"<Message>{escape(text)}</Message>" if text else ""
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+    return HttpResponse(body, content_type="text/xml")
+
+
+urlpatterns = [path("hooks/twilio/<uuid:connection_id>", twilio, name="hook-twilio")]
