@@ -166,6 +166,13 @@ class TestRequirement:
         assert response.status_code == 403
         assert response.json()["errors"][0]["code"] == "permission_denied"
 
+    @pytest.mark.parametrize(("header", "status"), [("", 403), (" ", 401), ("Basic x", 401), ("Bearer unknown", 401)])
+    def test_closes_it_whatever_else_is_sent(self, header, status, staff):
+        """What is no key must not open the way to the session behind it."""
+        client = Client()
+        sign_in(client, staff)
+        assert client.get("/api/v1/account", headers={"Authorization": header}).status_code == status
+
     def test_leaves_keys_alone(self, staff, account):
         client = client_for(account)
         assert client.get("/api/v1/account").status_code == 200
