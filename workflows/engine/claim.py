@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from workflows.crm import arrays
 from workflows.engine.measuring import CLAIM_SECONDS, STEPS_LANE
 
-DUE_ACCOUNTS = """
+OLDEST_BY_ACCOUNT = """
 WITH RECURSIVE account (account_id, due_at) AS (
     (
         SELECT account_id, due_at FROM workflow_executions
@@ -30,9 +30,10 @@ WITH RECURSIVE account (account_id, due_at) AS (
         ORDER BY execution.account_id, execution.due_at, execution.id LIMIT 1
     ) following
 )
-SELECT account_id FROM account WHERE due_at <= %s
 """
-"""Hop from account to account over the index of what is due; its first entry for an account is the oldest."""
+"""Hops from account to account over the index of what sleeps or is due: its first entry for one is the oldest."""
+
+DUE_ACCOUNTS = f"{OLDEST_BY_ACCOUNT} SELECT account_id FROM account WHERE due_at <= %s"  # noqa: S608 - of constants
 
 CLAIM = """
 WITH due AS MATERIALIZED (

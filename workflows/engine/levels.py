@@ -15,6 +15,7 @@ from django.db import OperationalError, connection, transaction
 
 from accounts.tenancy import system_scope
 from workflows.actions.outside import Lane
+from workflows.engine.claim import OLDEST_BY_ACCOUNT
 
 logger = structlog.get_logger(__name__)
 
@@ -27,25 +28,7 @@ COUNT_SECONDS = 30
 REST_FACTOR = 50
 """A count rests so many times as long as it took."""
 
-OLDEST_DUE = """
-WITH RECURSIVE account (account_id, due_at) AS (
-    (
-        SELECT account_id, due_at FROM workflow_executions
-        WHERE due_at IS NOT NULL AND lease_id IS NULL
-        ORDER BY account_id, due_at, id LIMIT 1
-    )
-    UNION ALL
-    SELECT following.account_id, following.due_at
-    FROM account CROSS JOIN LATERAL (
-        SELECT execution.account_id, execution.due_at FROM workflow_executions execution
-        WHERE execution.due_at IS NOT NULL AND execution.lease_id IS NULL
-              AND execution.account_id > account.account_id
-        ORDER BY execution.account_id, execution.due_at, execution.id LIMIT 1
-    ) following
-)
-SELECT min(due_at) FROM account WHERE due_at <= %(now)s
-"""
-"""Hops over the accounts that sleep or are due, one index entry each."""
+OLDEST_DUE = f"{OLDEST_BY_ACCOUNT} SELECT min(due_at) FROM account WHERE due_at <= %(now)s"  # noqa: S608 - of constants
 
 OLDEST_READY = """
 WITH RECURSIVE circuit (lane, account_id, host, due_at) AS (

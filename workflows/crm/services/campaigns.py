@@ -1,17 +1,17 @@
 """The account's campaigns: making, changing, ending and deleting them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.crm.models import Campaign, CampaignMember, CampaignStatus
+from workflows.crm.services.naming import unless_name_taken
 
 FIELDS = ("name", "description", "status", "workflow_id", "starts_at", "ends_at", "enrollment_limit")
 MAXIMUM_LIMIT = 1_000_000
@@ -29,7 +29,7 @@ def create_campaign(*, account_id: UUID, actor: Actor, workflow_id: UUID, name: 
         raise Invalid(Problem("invalid", "A campaign cannot be made ended.", "status"))
     _check(campaign)
     campaign.closes_at = campaign.ends_at
-    with _unless_taken(campaign.name):
+    with unless_name_taken("a campaign", campaign.name):
         campaign.save(force_insert=True)
     _record(campaign, actor, "campaign.created", {}, _facts(campaign))
     return campaign
@@ -63,7 +63,7 @@ def change_campaign(
     if "status" in changed or "ends_at" in changed:
         campaign.closes_at = _closing(campaign, now)
     campaign.updated_at = now
-    with _unless_taken(campaign.name):
+    with unless_name_taken("a campaign", campaign.name):
         campaign.save(update_fields=[*changed, "closes_at", "updated_at"])
     _record(
         campaign,
@@ -109,15 +109,6 @@ def _has_members(campaign: Campaign) -> bool:
 def _check(campaign: Campaign) -> None:
     if campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
         raise Invalid(Problem("invalid", "A campaign ends after it starts; move one of both.", "ends_at"))
-
-
-@contextmanager
-def _unless_taken(name: str) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        raise Conflict("name_taken", f"There is a campaign named {name} already.", "name") from None
 
 
 def _facts(campaign: Campaign) -> dict[str, Any]:

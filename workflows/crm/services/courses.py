@@ -1,16 +1,16 @@
 """The account's courses: making, changing and deleting them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Missing
 from workflows.crm.models import AccessStatus, Course, CourseAccess
+from workflows.crm.services.naming import unless_name_taken
 
 FIELDS = ("name", "description", "url", "sender_name", "sender_email", "welcome_template_id")
 
@@ -22,7 +22,7 @@ def create_course(*, account_id: UUID, actor: Actor, name: str, **values: Any) -
     The caller knows that the account has the template.
     """
     course = Course(account_id=account_id, name=name.strip(), **values)
-    with _unless_taken(course.name):
+    with unless_name_taken("a course", course.name):
         course.save(force_insert=True)
     _record(course, actor, "course.created", {}, _facts(course))
     return course
@@ -39,7 +39,7 @@ def change_course(*, account_id: UUID, actor: Actor, course_id: UUID, values: Ma
     changed = [name for name in FIELDS if after[name] != before[name]]
     if not changed:
         return course
-    with _unless_taken(course.name):
+    with unless_name_taken("a course", course.name):
         course.save(update_fields=[*changed, "updated_at"])
     _record(
         course,
@@ -69,15 +69,6 @@ def lock_course(*, account_id: UUID, course_id: UUID) -> Course:
     if course is None:
         raise Missing
     return course
-
-
-@contextmanager
-def _unless_taken(name: str) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        raise Conflict("name_taken", f"There is a course named {name} already.", "name") from None
 
 
 def _facts(course: Course) -> dict[str, Any]:

@@ -4,18 +4,18 @@ Stages are changed under the lock of their pipeline's row. Deleting is refused w
 or one of its stages (InUse), or an opportunity of a present contact is in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.crm.models import Opportunity, Pipeline, Stage, StageKind
+from workflows.crm.services.naming import unless_name_taken
 from workflows.crm.services.usages import Target, require_unused
 from workflows.crm.values import clean_text
 
@@ -60,7 +60,7 @@ def create_pipeline(
         raise Invalid(*problems)
     if Pipeline.objects.for_account(account_id).count() >= MAXIMUM_PIPELINES:
         raise Conflict("pipeline_limit_reached", f"The account has its {MAXIMUM_PIPELINES} pipelines; delete one.")
-    with _unless_taken("pipeline", name):
+    with unless_name_taken("a pipeline", name):
         pipeline = Pipeline.objects.create(account_id=account_id, name=name.strip())
         made = Stage.objects.bulk_create(
             Stage(account_id=account_id, pipeline=pipeline, name=stage.name.strip(), kind=stage.kind, position=position)
@@ -80,7 +80,7 @@ def rename_pipeline(*, account_id: UUID, actor: Actor, pipeline_id: UUID, name: 
     before = pipeline.name
     if before != name.strip():
         pipeline.name = name.strip()
-        with _unless_taken("pipeline", name):
+        with unless_name_taken("a pipeline", name):
             pipeline.save(update_fields=["name", "updated_at"])
         _record(pipeline, actor, "pipeline.changed", {"name": before}, {"name": pipeline.name})
     return pipeline
@@ -118,7 +118,7 @@ def add_stage(
     if problems := [*_name_problems(name, "name"), *_position_problems(place, len(stages), "position")]:
         raise Invalid(*problems)
     stage = Stage(account_id=account_id, pipeline=pipeline, name=name.strip(), kind=kind, position=len(stages))
-    with _unless_taken("stage", name):
+    with unless_name_taken("a stage", name):
         stage.save(force_insert=True)
     _put_in_order([*stages[:place], stage, *stages[place:]])
     _record(pipeline, actor, "stage.added", {}, _facts(stage))
@@ -153,7 +153,7 @@ def change_stage(
             raise Conflict("in_use", "Opportunities are at this stage; move them before you change its kind.", "kind")
     stage.name, stage.kind = name.strip() if name is not None else stage.name, kind or stage.kind
     if _facts(stage) != before:
-        with _unless_taken("stage", stage.name):
+        with unless_name_taken("a stage", stage.name):
             stage.save(update_fields=["name", "kind", "updated_at"])
     if position is not None:
         others = [each for each in stages if each.id != stage_id]
@@ -278,15 +278,6 @@ def _position_problems(position: int, last: int, attr: str) -> list[Problem]:
     if not 0 <= position <= last:
         return [Problem("max_value", f"Positions are 0–{last} here.", attr)]
     return []
-
-
-@contextmanager
-def _unless_taken(thing: str, name: str) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        raise Conflict("name_taken", f"There is a {thing} named {name.strip()} already.", "name") from None
 
 
 def _facts(stage: Stage) -> dict[str, Any]:

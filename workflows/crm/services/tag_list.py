@@ -1,18 +1,17 @@
 """The account's list of tags: making, renaming and deleting them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.actors import Actor
-from accounts.problems import Conflict, Invalid, Missing, Problem
+from accounts.problems import Invalid, Missing, Problem
 from workflows.crm.models import Contact, ContactTag, Tag
 from workflows.crm.services.locking import lock_contacts
+from workflows.crm.services.naming import unless_name_taken
 from workflows.crm.services.tags import TagChange, checked_color, checked_name, remove_tags
 from workflows.crm.services.usages import Target, require_unused
 
@@ -22,7 +21,7 @@ PAGE_SIZE = 1000
 def create_tag(*, account_id: UUID, actor: Actor, name: str, color: str = "") -> Tag:
     """Make a tag; raises Conflict (`name_taken`) when there is one of that name in whatever case."""
     folded, color = _checked(name, color)
-    with _unless_taken(name):
+    with unless_name_taken("a tag", name):
         tag = Tag.objects.create(account_id=account_id, name=name.strip(), folded_name=folded, color=color)
     _record(tag, actor, "tag.created", {}, _facts(tag))
     return tag
@@ -48,7 +47,7 @@ def change_tag(
     if after == before:
         return tag
     tag.updated_at = now
-    with _unless_taken(tag.name):
+    with unless_name_taken("a tag", tag.name):
         Tag.objects.filter(id=tag.id).update(
             name=tag.name, folded_name=tag.folded_name, color=tag.color, updated_at=now
         )
@@ -111,15 +110,6 @@ def _checked(name: str, color: str) -> tuple[str, str]:
     except Invalid as error:
         problems = [Problem(each.code, each.detail, (each.attr or "").removeprefix("tag_")) for each in error.problems]
         raise Invalid(*problems) from None
-
-
-@contextmanager
-def _unless_taken(name: str) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        raise Conflict("name_taken", f"There is a tag named {name.strip()} already.", "name") from None
 
 
 def _facts(tag: Tag) -> dict[str, Any]:
