@@ -132,6 +132,8 @@ class OutsideType(ActionType):
     lane: ClassVar[Lane]
     honours_keys: ClassVar[bool] = False
     """Whether the receiver recognises a repeated idempotency key: an unknown outcome is then repeated, not shown."""
+    is_pure: ClassVar[bool] = False
+    """Whether a call has no effect but its result: people may then try what they have not saved."""
     in_trial: ClassVar[Mapping[str, Any]] = {}
     """Values of the config while a person tries the step, so that more of the answer is shown."""
 

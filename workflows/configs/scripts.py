@@ -14,10 +14,14 @@ SHOWN_NAME_LENGTH = 100
 
 
 class ScriptField(TextField):
-    """JavaScript: the body of an async function that sees the variables `names`. Line breaks and blanks stay."""
+    """JavaScript: the body of an async function that sees the variables `names`. Line breaks and blanks stay.
 
-    def __init__(self, *, names: tuple[str, ...], **options: Any) -> None:
+    Forms offer the `example`.
+    """
+
+    def __init__(self, *, names: tuple[str, ...], example: str, **options: Any) -> None:
         self.names = names
+        self.example = example
         super().__init__(max_length=sandbox.CODE_BYTES, trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:

@@ -72,6 +72,7 @@ class CustomCode(OutsideType):
     }
     lane = Lane.CODE
     honours_keys = True
+    is_pure = True
 
     class Config(ActionConfig):
         hints = {
@@ -82,6 +83,7 @@ class CustomCode(OutsideType):
 
         code = ScriptField(
             names=VARIABLES,
+            example=CODE,
             help_text=(
                 "JavaScript, ≤ 20 KB: the body of an async function that ends with `return {…}`. It sees `contact`, "
                 "`trigger`, `steps` and `inputs`, read-only, and `console.log`."

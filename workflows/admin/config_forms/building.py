@@ -9,6 +9,7 @@ from workflows.admin.config_forms.choices import BooleanPart, CheckboxesPart, Ch
 from workflows.admin.config_forms.parts import AnyField, Part, Slot
 from workflows.admin.config_forms.picking import RecipientPart
 from workflows.admin.config_forms.references import ReferencePart
+from workflows.admin.config_forms.scripts import ScriptPart
 from workflows.admin.config_forms.texts import (
     AmountPart,
     ColorPart,
@@ -23,6 +24,7 @@ from workflows.configs.amounts import AmountField
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import TemplateValueField
 from workflows.configs.references import ReferenceField
+from workflows.configs.scripts import ScriptField
 from workflows.configs.times import HolidaysField, TimeOfDayField
 from workflows.configs.web import SecretTextField
 
@@ -46,6 +48,8 @@ def part_of(field: AnyField, slot: Slot, *, is_unit: bool = False) -> Part:  # n
             return TimePart(field, slot)
         case AmountField():
             return AmountPart(field, slot)
+        case ScriptField():
+            return ScriptPart(field, slot)
         case serializers.CharField():
             return hinted_part(field, slot)
         case serializers.IntegerField():

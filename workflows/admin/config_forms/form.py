@@ -43,7 +43,10 @@ class ConfigForm:
     `step_keys` (key and name of each step of the workflow) where a step names another.
     """
 
-    media = Media(css={"all": ["workflows/config_forms.css"]}, js=["workflows/config_forms.js"])
+    media = Media(
+        css={"all": ["workflows/config_forms.css", "workflows/script_editor.css"]},
+        js=["workflows/config_forms.js", "workflows/script_editor.js"],
+    )
 
     def __init__(
         self,

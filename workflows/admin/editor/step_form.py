@@ -17,6 +17,7 @@ from workflows.actions.outside import OutsideType
 from workflows.admin.config_forms import ConfigForm, EarlierStep
 from workflows.admin.editor.answers import Refusal
 from workflows.admin.editor.refusals import STALE
+from workflows.admin.editor.trying import offered_contacts
 from workflows.authoring.action_fields import KEY_LENGTH, ActionChanges
 from workflows.authoring.retry_rules import RetryRule
 from workflows.models import Action, OnError
@@ -132,6 +133,15 @@ class StepForm:
                 self.common.add_error(first, problem.detail)
             else:
                 self.errors.append(problem.detail)
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether people may run what the form holds before they save it."""
+        return isinstance(self.kind, OutsideType) and self.kind.is_pure
+
+    def trial_contacts(self) -> list[tuple[str, str]]:
+        """Return the contacts to run it for: what names each, and its name."""
+        return offered_contacts(self.config.account_id)
 
     @property
     def has_errors_apart(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 
-from workflows.admin.editor import moving, settings, states, steps, triggers
+from workflows.admin.editor import moving, settings, states, steps, triggers, trying
 
 View = Callable[..., HttpResponse]
 
@@ -19,6 +19,7 @@ VIEWS: dict[str, View] = {
     "validate": states.validate,
     "palette": steps.palette,
     "steps/add/<slug:slug>": steps.add,
+    "steps/try/<slug:slug>": trying.run,
     "steps/<uuid:action_id>": steps.step,
     "steps/<uuid:action_id>/move": moving.move,
     "steps/<uuid:action_id>/duplicate": moving.duplicate,

@@ -120,6 +120,8 @@ class Run:
         if failure["kind"] == ErrorKind.VALUE:
             return error_of(ErrorKind.VALUE, f"What the code returned cannot be kept as JSON: {message}.")
         if failure["kind"] == ErrorKind.SYNTAX:
+            if line is None:  # something is missing at the end, where our own lines begin
+                line, column = self.lines, len(self.request["code"].rpartition("\n")[2]) + 1
             return error_of(ErrorKind.SYNTAX, message, line, column)
         return error_of(ErrorKind.THROWN, f"{name}: {message}" if name else message, line, None)
 

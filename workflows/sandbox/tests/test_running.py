@@ -178,6 +178,10 @@ class TestTheCheck:
         assert (error.kind, error.line, error.column) == (ErrorKind.SYNTAX, 2, 9)
         assert str(error) == "Line 2, column 9: unexpected token in expression: ';'"
 
+    def test_finds_what_is_missing_at_the_end(self):
+        error = syntax_error("const a = 1;\nreturn {a", ())
+        assert (error.line, error.column) == (2, 10)
+
     def test_knows_the_names_that_are_taken(self):
         assert str(syntax_error("let contact = 1", ("contact",))).startswith("Line 1, column ")
         assert syntax_error("let contact = 1", ()) is None
