@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.server import database
 
-PARTS = ("editing", "steps", "outside", "import_contacts", "walls")
+PARTS = ("editing", "steps", "outside", "scripts", "import_contacts", "walls")
 
 
 def main(wanted: list[str]) -> None:
@@ -13,12 +13,13 @@ def main(wanted: list[str]) -> None:
     figures: dict[str, float] = {}
     with database() as folder:
         from accounts.tenancy import system_scope  # noqa: PLC0415 - Django is set up by now
-        from benchmarks import editing, import_contacts, outside, steps, walls  # noqa: PLC0415
+        from benchmarks import editing, import_contacts, outside, scripts, steps, walls  # noqa: PLC0415
 
         measures = {
             "editing": editing.measure,
             "steps": lambda: steps.measure(folder),
             "outside": lambda: outside.measure(folder),
+            "scripts": scripts.measure,
             "import_contacts": lambda: import_contacts.measure(folder),
             "walls": lambda: walls.measure(folder),
         }

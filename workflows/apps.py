@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class WorkflowsConfig(AppConfig):
@@ -7,6 +8,7 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from workflows.actions.registry import registry as action_types
+        from workflows.checks import check_sandbox, check_sandbox_holds
         from workflows.configs import references
         from workflows.crm.services import contacts
         from workflows.engine import departures, dispatch, waking
@@ -15,6 +17,8 @@ class WorkflowsConfig(AppConfig):
 
         references.register("workflow", references.Kind(Workflow.objects.present().for_account))
         references.register("step", references.Kind(Action.objects.for_account, names=("name", "key")))
+        checks.register(check_sandbox)
+        checks.register(check_sandbox_holds, deploy=True)
         action_types.load()
         trigger_types.load()
         contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)
