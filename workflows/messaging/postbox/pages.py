@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 from django.template import Context, Engine
 from django.utils.html import conditional_escape, format_html, format_html_join, urlize
 from django.utils.safestring import SafeString, mark_safe
 
-from workflows.messaging.postbox.ledger import Entry, Ledger
+from workflows.messaging.postbox.ledger import Entry, Ledger, Outcome
 from workflows.messaging.postbox.letters import for_display, open_letter
 from workflows.messaging.postbox.receiver import describe
 from workflows.messaging.postbox.rules import RuleBook
 
 FOLDER = Path(__file__).parent
 PAGE_LENGTH = 100
+SMS_SHOWN = 1000
 LONGEST_SHOWN = 512 * 1024  # bytes of a body on a page; the whole can be downloaded
 SHOWN_INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -55,8 +56,9 @@ class Pages:
         self._engine = Engine(dirs=[str(FOLDER / "templates")], autoescape=True)
 
     def home(self, query: Mapping[str, str]) -> Page:
-        has_mail = self._ledger.counts({"protocol": "smtp"})["total"]
-        return Page(302, b"", {"Location": "/mails" if has_mail else "/requests", "Cache-Control": "no-store"})
+        places = (("smtp", "/mails"), ("sms", "/phones"))
+        full = (place for protocol, place in places if self._ledger.counts({"protocol": protocol})["total"])
+        return Page(302, b"", {"Location": next(full, "/requests"), "Cache-Control": "no-store"})
 
     def mails(self, query: Mapping[str, str]) -> Page:
         return self._list("smtp", query)
@@ -125,6 +127,27 @@ class Pages:
         rules = [{"rule": rule, "json": describe(rule)} for rule in self._rules]
         return self._render("rules.html", {"tab": "rules", "rules": rules})
 
+    def phones(self, query: Mapping[str, str], number: str = "") -> Page:
+        """Show all phones, and what was said with one of them."""
+        entries = self._ledger.find({"protocol": "sms"}, limit=SMS_SHOWN)
+        last: dict[str, Entry] = {}
+        for entry in entries:
+            last.setdefault(phone_of(entry), entry)
+        talk = [entry for entry in reversed(entries) if phone_of(entry) == number]
+        partners = [entry.sender for entry in talk if entry.method == "POST" and entry.outcome != Outcome.REFUSED]
+        context = {
+            "tab": "phones",
+            "phones": [{"number": phone, **_listed(entry)} for phone, entry in last.items()],
+            "phone": number if talk else "",
+            "talk": [
+                {**_listed(entry), "is_own": entry.method == "INBOUND", "media": media_of(entry)} for entry in talk
+            ],
+            "partner": partners[-1] if partners else "",
+            "is_missing": bool(number and not talk),
+            "last_id": self._ledger.counts({})["last_id"],
+        }
+        return self._render("phones.html", context, status=404 if context["is_missing"] else 200)
+
     def static(self, query: Mapping[str, str], name: str) -> Page:
         path = FOLDER / "static" / name
         return Page(
@@ -166,10 +189,20 @@ class Pages:
         counts = {
             "mail_count": self._ledger.counts({"protocol": "smtp"})["total"],
             "request_count": self._ledger.counts({"protocol": "http"})["total"],
+            "phone_count": self._ledger.counts({"protocol": "sms"})["total"],
             "rule_count": len(list(self._rules)),
         }
         html = self._engine.get_template(template).render(Context(context | counts))
         return _page(status, html, policy=PAGE_POLICY)
+
+
+def phone_of(entry: Entry) -> str:
+    """Return the phone that an SMS is of: it came to it, or was written on it."""
+    return entry.sender if entry.method == "INBOUND" else next(iter(entry.recipients), "")
+
+
+def media_of(entry: Entry) -> list[str]:
+    return parse_qs(entry.body.decode("utf-8", "replace")).get("MediaUrl", [])
 
 
 def _listed(entry: Entry) -> dict[str, Any]:

@@ -7,10 +7,10 @@ addresses of this machine alone.
 import asyncio
 import base64
 import binascii
+import html
 import json
 import re
 import secrets
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ from workflows.messaging.segments import segments_of
 PATH = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})(/Messages)?\.json")
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 LOCAL_HOSTS = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+ANSWER = re.compile(r"<Message>([^<]*)</Message>")
+LONGEST_ANSWER = 64 * 1024
 LONGEST_TEXT = 1600
 MAXIMUM_LISTED = 1000
 CALLBACK_SECONDS = 10.0
@@ -188,11 +190,29 @@ class Phones(Receiver):
 
     async def _call_back(self, url: str, told: Mapping[str, str], token: str) -> None:
         async with self._places:
-            await asyncio.to_thread(call_back, url, told, token)
+            answer = await asyncio.to_thread(call_back, url, told, token)
+        if told.get("SmsStatus") == "received":
+            for text in ANSWER.findall(answer):
+                self._answered(told, html.unescape(text))
+
+    def _answered(self, told: Mapping[str, str], text: str) -> None:
+        """Take in what the webhook wants to be sent back."""
+        entry = Entry(
+            protocol="sms",
+            outcome=Outcome.NEW,
+            key=f"SM{secrets.token_hex(16)}",
+            headers=[],
+            body=urlencode({"Body": text}).encode(),
+            method="ANSWER",
+            sender=told["To"],
+            recipients=[told["From"]],
+            subject=text,
+        )
+        self._ledger.add(entry)
 
 
-def call_back(url: str, told: Mapping[str, str], token: str) -> int:
-    """Send one signed callback and return the status that came back, 0 when none did."""
+def call_back(url: str, told: Mapping[str, str], token: str) -> str:
+    """Send one signed callback and return what was answered; nothing when it was refused or nobody was there."""
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": "TwilioProxy/1.1",
@@ -201,11 +221,10 @@ def call_back(url: str, told: Mapping[str, str], token: str) -> int:
     request = urllib.request.Request(url, urlencode(told).encode(), headers, method="POST")  # noqa: S310 - local, http
     try:
         with urllib.request.urlopen(request, timeout=CALLBACK_SECONDS) as answer:  # noqa: S310
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        return refused.code
-    except OSError:
-        return 0
+            text: bytes = answer.read(LONGEST_ANSWER)
+            return text.decode("utf-8", "replace")
+    except OSError:  # also HTTPError
+        return ""
 
 
 def taken(account_sid: str, form: Form) -> dict[str, Any]:

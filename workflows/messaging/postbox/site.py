@@ -66,6 +66,8 @@ class Site:
                 ("GET", "/requests", self._page(self._pages.requests)),
                 ("GET", r"/requests/(\d{1,18})", self._page(self._pages.request)),
                 ("GET", r"/requests/(\d{1,18})/body", self._page(self._pages.request_body)),
+                ("GET", "/phones", self._page(self._pages.phones)),
+                ("GET", r"/phones/([^/]{1,64})", self._page(self._pages.phones)),
                 ("GET", "/rules", self._page(self._pages.rules)),
                 ("GET", r"/static/(postbox\.(?:css|js)|icon\.svg)", self._page(self._pages.static)),
             )

@@ -21,11 +21,20 @@ async function send(path) {
 }
 
 document.querySelector("[data-clear]")?.addEventListener("click", () => {
-  if (confirm("Forget all mails and requests?")) send("/ledger");
+  if (confirm("Forget all mails, SMS and requests?")) send("/ledger");
 });
 for (const button of document.querySelectorAll("[data-remove]")) {
   button.addEventListener("click", () => send(`/control/rules/${button.dataset.remove}`));
 }
+document.querySelector("[data-reply]")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const body = JSON.stringify({ from: form.dataset.from, to: form.dataset.to, text: form.elements.text.value });
+  const answer = await fetch("/control/replies", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  form.querySelector("output").textContent = answer.ok ? "" : (await answer.json()).error;
+  if (answer.ok) form.reset();
+  await refresh();
+});
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 document.querySelector(".row.selected")?.scrollIntoView({ block: "nearest" });
 if (document.querySelector("[data-live=list]")) {
