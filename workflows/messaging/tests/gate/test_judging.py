@@ -114,6 +114,10 @@ class TestMessenger:
         assert answer.reason == expected
         assert answer.facts["last_heard_at"] == (NOW - ago).isoformat()
 
+    def test_is_not_opened_in_another_account(self, contact: Contact, other_account: Account) -> None:
+        MessageFactory(account=other_account, contact_id=contact.id, channel="messenger", direction="inbound")
+        assert reason(contact, Channel.MESSENGER) == "outside_24h_window"
+
     def test_is_not_opened_by_what_we_wrote_or_by_other_channels(self, contact: Contact) -> None:
         rewrite(message(contact, channel="messenger"), created_at=NOW)
         rewrite(message(contact, channel="sms", direction="inbound"), created_at=NOW)
@@ -286,6 +290,14 @@ class TestFrequency:
 
     def test_does_not_count_another_contact(self, contact: Contact, account: Account) -> None:
         message(ContactFactory(account=account))
+        assert verdict(contact, Channel.EMAIL).facts["frequency"]["sent"] == 0
+
+    def test_does_not_count_rows_of_another_account(self, contact: Contact, other_account: Account) -> None:
+        MessageFactory(account=other_account, contact_id=contact.id, sent_at=NOW)
+        assert verdict(contact, Channel.EMAIL).facts["frequency"]["sent"] == 0
+
+    def test_does_not_count_what_was_written_before_any_attempt_can_last(self, contact: Contact) -> None:
+        rewrite(message(contact), created_at=NOW - 4 * DAY)
         assert verdict(contact, Channel.EMAIL).facts["frequency"]["sent"] == 0
 
     def test_does_not_count_the_message_itself(self, contact: Contact) -> None:
