@@ -6,7 +6,7 @@ from uuid import UUID
 
 from accounts.actors import Actor
 from accounts.models import Team
-from workflows.crm.models import Contact, Pipeline, Stage, StageKind
+from workflows.crm.models import Contact, Opportunity, Pipeline, Stage, StageKind
 from workflows.crm.services.locking import lock_contacts
 from workflows.crm.services.opportunities import (
     Move,
@@ -18,7 +18,7 @@ from workflows.crm.services.opportunities import (
     opportunities_of,
 )
 from workflows.crm.services.pipelines import StageDraft, create_pipeline
-from workflows.management.demo.building import Step, build
+from workflows.management.demo.building import Step, build, enroll, live_from
 from workflows.models import Workflow
 
 PIPELINE = "Sales"
@@ -35,6 +35,8 @@ REACHED = (0, 1, 4, 2, 0, 1, 5, 3, 2, 0, 1, 4)
 """How far every twelfth opportunity got, by the position of its stage."""
 PRODUCTS = ("Reporting package", "Onboarding", "Yearly subscription", "Integration project")
 COUNT = 96
+LEADS = 12
+"""How many of them are in the workflow or were."""
 
 
 def add_deals(*, account_id: UUID, actor: Actor, now: datetime) -> Pipeline:
@@ -130,3 +132,17 @@ def add_deal_workflow(
         description="Gives a lead to whose turn it is, opens an opportunity and moves it on after a day.",
         steps=steps,
     )
+
+
+def let_leads_in(workflow: Workflow, *, pipeline_id: UUID, now: datetime) -> None:
+    """Enroll some whose opportunity is new: half of them two days ago, who are through, the others just now."""
+    stages = Stage.objects.for_account(workflow.account_id).filter(pipeline_id=pipeline_id, name="New")
+    contact_ids = list(
+        Opportunity.objects.for_account(workflow.account_id)
+        .filter(stage__in=stages)
+        .order_by("id")
+        .values_list("contact_id", flat=True)[:LEADS]
+    )
+    enroll(workflow, contact_ids[::2], now - timedelta(days=2))
+    live_from(now - timedelta(days=2), now)
+    enroll(workflow, contact_ids[1::2], now)

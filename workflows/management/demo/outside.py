@@ -1,14 +1,22 @@
-"""The demo account's way outside: a mail server that is the postbox, and a template."""
+"""The demo account's way outside: a mail server and Twilio, both played by the postbox, and a template."""
 
 from uuid import UUID
 
 from accounts.actors import Actor
-from workflows.messaging.models import Connection, EmailTemplate
+from workflows.messaging.models import Connection, ConnectionKind, EmailTemplate
 from workflows.messaging.postbox import POSTBOX_HOST
+from workflows.messaging.services.connections import create_connection
 from workflows.messaging.services.smtp_connections import connect_smtp
 from workflows.messaging.services.templates import create_template
 
 CONNECTION = "Postbox"
+SMS_CONNECTION = "Postbox phones"
+SMS_NUMBER = "+14155550100"
+SMS_SETTINGS = {
+    "account_sid": "AC" + "0" * 32,
+    "api_host": POSTBOX_HOST,
+    "numbers": [{"number": SMS_NUMBER, "types": ["sms", "voice"]}],
+}
 TEMPLATE = "Newsletter offer"
 BODY = """\
 <p>Hello {{ contact.first_name | default: "there" }},</p>
@@ -19,9 +27,19 @@ BODY = """\
 
 
 def connect_postbox(*, account_id: UUID, actor: Actor) -> None:
-    """Make the connection to the postbox unless it is there; it holds whatever port the postbox has today."""
-    if not Connection.objects.for_account(account_id).filter(name=CONNECTION).exists():
+    """Make the connections to the postbox that are missing; they hold whatever port the postbox has today."""
+    names = set(Connection.objects.for_account(account_id).values_list("name", flat=True))
+    if CONNECTION not in names:
         connect_smtp(account_id=account_id, actor=actor, name=CONNECTION, host=POSTBOX_HOST)
+    if SMS_CONNECTION not in names:
+        create_connection(
+            account_id=account_id,
+            actor=actor,
+            kind=ConnectionKind.TWILIO,
+            name=SMS_CONNECTION,
+            settings=SMS_SETTINGS,
+            password="demo auth token",  # noqa: S106 - of the postbox, which takes any
+        )
 
 
 def add_template(*, account_id: UUID, actor: Actor) -> UUID:

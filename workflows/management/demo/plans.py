@@ -6,10 +6,12 @@ from uuid import UUID
 
 from accounts.actors import Actor
 from workflows.management.demo.building import Step, build
+from workflows.management.demo.outside import SMS_NUMBER
 from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.models import Workflow
 
 NEWSLETTER_OFFER = "Newsletter offer"
+APPOINTMENT_REMINDER = "Appointment reminder"
 NEW_LEAD_WELCOME = "New lead welcome"
 DORMANT_CUSTOMER_REVIEW = "Dormant customer review"
 OFFICE_HOURS = {
@@ -100,6 +102,22 @@ WORKFLOWS: Mapping[str, tuple[str, Sequence[Step]]] = {
             ),
             Step("wait_time", {"duration": 2, "unit": "days"}, "Wait two days"),
             Step("add_tag", {"tag_name": "Offer sent"}, "Mark as informed"),
+        ),
+    ),
+    APPOINTMENT_REMINDER: (
+        "Reminds by SMS of an appointment; the phone in the postbox gets it and can answer, for example STOP.",
+        (
+            Step(
+                "send_sms",
+                {
+                    "message": "Hi {{ contact.first_name | default: 'there' }}, see you tomorrow at our office.",
+                    "from_number": SMS_NUMBER,
+                    "purpose": "transactional",
+                    "respect_quiet_hours": False,
+                },
+                "Remind by SMS",
+            ),
+            Step("add_tag", {"tag_name": "Reminded"}, "Mark as reminded"),
         ),
     ),
 }

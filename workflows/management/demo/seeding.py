@@ -35,6 +35,7 @@ COLLEAGUES = (
 ARRIVALS = (timedelta(days=9), timedelta(days=6), timedelta(days=2), timedelta(hours=4), timedelta())
 """How long ago each group of contacts entered the welcome workflow."""
 GROUP_SIZE = 40
+READERS = 20
 CHANNELS = ("the website", "a webinar", "a referral", "the trade fair", "an advertisement")
 
 
@@ -75,6 +76,10 @@ def seed_demo(*, actor: Actor) -> Seeded:
             activate_workflow(account_id=account.id, actor=actor, workflow_id=workflow.id)
         if workflow.name == plans.NEW_LEAD_WELCOME:
             lead_through(workflow, contact_ids, now)
+        if workflow.name == plans.NEWSLETTER_OFFER:
+            enroll(workflow, some_readers(account.id), now)
+        if workflow.name == plans.APPOINTMENT_REMINDER:
+            enroll(workflow, some_with_phones(account.id), now)
     add_sales(account.id, actor, owner_id, now)
     add_course_and_campaign(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     add_order_workflows(account_id=account.id, actor=actor, owner_id=owner_id, team_name=TEAM, now=now)
@@ -89,6 +94,7 @@ def add_sales(account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> 
     )
     if workflow is not None:
         activate_workflow(account_id=account_id, actor=actor, workflow_id=workflow.id)
+        deals.let_leads_in(workflow, pipeline_id=pipeline.id, now=now)
 
 
 def add_colleagues(account: Account, actor: Actor) -> list[UUID]:
@@ -103,6 +109,18 @@ def add_colleagues(account: Account, actor: Actor) -> list[UUID]:
         member_ids = [member.id for member in sellers if member.user.email != EMAIL]
         create_team(account_id=account.id, actor=actor, name=TEAM, member_ids=member_ids)
     return [member.user_id for member in sellers]
+
+
+def some_with_phones(account_id: UUID) -> list[UUID]:
+    """Return contacts that can be texted."""
+    contacts = Contact.objects.for_account(account_id).present().exclude(phone="")
+    return list(contacts.order_by("id").values_list("id", flat=True)[:10])
+
+
+def some_readers(account_id: UUID) -> list[UUID]:
+    """Return who gets the newsletter's offer; workers mail it when they run, to the postbox."""
+    readers = Contact.objects.for_account(account_id).present().filter(contact_tags__tag__name="Newsletter")
+    return list(readers.order_by("id").values_list("id", flat=True)[:READERS])
 
 
 def lead_through(workflow: Workflow, contact_ids: Sequence[UUID], now: datetime) -> None:
