@@ -48,6 +48,7 @@ BEYOND_SCHEMAS = [
     ("invalid_filter", "action_type"),  # of no registered type
     ("invalid_filter", "branch_id"),
     ("invalid", "*"),  # a text that means nothing: a zone, a color, an address, a name with signs that it may not have
+    ("invalid_choice", "*timezone"),  # of too many to list
     ("blank", "*"),  # white space alone
     ("required", "*"),  # what another field asks for, e.g. the evidence of an opt-in
     ("unknown_field", "custom_fields.*"),  # of no such field of the account
