@@ -1,16 +1,10 @@
 """Who changed what, when."""
 
-import orjson
 from django.contrib import admin
-from django.utils.html import format_html
 
 from accounts.admin.base import AccountScopedAdmin
+from accounts.admin.panels import as_code
 from accounts.models import AuditEntry, Role
-
-
-def as_code(value: object) -> str:
-    """Return a JSON value as it is read best: one field a line."""
-    return format_html('<code class="as-code">{}</code>', orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 @admin.register(AuditEntry)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
@@ -52,3 +53,9 @@ def cut(text: Any, length: int = 120) -> str:
 def cells(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
     """Return the rows of a table, a dash where there is nothing."""
     return [["–" if cell is None or cell == "" else cell for cell in row] for row in rows]
+
+
+def as_code(value: Any) -> str:
+    """Return a JSON value as it is read best, one field a line."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+    return format_html('<code class="as-code">{}</code>', text)

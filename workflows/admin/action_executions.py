@@ -13,11 +13,11 @@ from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.forms import OperationForm
 from accounts.admin.lists import NameFilter
 from accounts.admin.operations import Operation
-from accounts.admin.panels import Panel, cells, cut, link_to
+from accounts.admin.panels import Panel, as_code, cells, cut, link_to
 from accounts.admin.staff import Acting
 from accounts.problems import Conflict
 from workflows.actions.registry import registry
-from workflows.admin.cells import LABELS, as_code
+from workflows.admin.cells import LABELS
 from workflows.admin.related import whose
 from workflows.engine import clock
 from workflows.engine.perform.settling import Settlement, settle_many

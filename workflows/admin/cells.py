@@ -1,9 +1,7 @@
 """How values look in lists, panels and pages."""
 
 from datetime import datetime
-from typing import Any
 
-import orjson
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 
@@ -33,9 +31,3 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return ""
     return format_html('<span class="whitespace-nowrap">{}</span>', f"{localtime(moment):%Y-%m-%d %H:%M:%S}")
-
-
-def as_code(value: Any) -> str:
-    """Return a JSON value as it is read best, one field a line."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
-    return format_html('<code class="as-code">{}</code>', text)

@@ -8,8 +8,7 @@ from django.http import HttpRequest
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.lists import NameFilter
-from accounts.admin.panels import cut
-from workflows.admin.cells import as_code
+from accounts.admin.panels import as_code, cut
 from workflows.admin.related import contact_link, row_link, with_contact_names
 from workflows.crm.catalogue import EVENT_TYPES
 from workflows.crm.models import Event

@@ -14,9 +14,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.forms import OperationForm
 from accounts.admin.operations import Operation
-from accounts.admin.panels import Panel, cells, cut, link_to, list_of
+from accounts.admin.panels import Panel, as_code, cells, cut, link_to, list_of
 from accounts.admin.staff import Acting
-from workflows.admin.cells import LABELS, as_code, chip, when
+from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.related import whose
 from workflows.engine import clock, operations, steering
 from workflows.engine.plans import plan_of

@@ -9,8 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin.base import AccountScopedAdmin
-from accounts.admin.panels import Panel, cells, link_to, list_of
-from workflows.admin.cells import as_code
+from accounts.admin.panels import Panel, as_code, cells, link_to, list_of
 from workflows.models import WorkflowExecution, WorkflowVersion
 
 
