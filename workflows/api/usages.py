@@ -90,6 +90,7 @@ class UsagesMixin:
         target = self.usage_target(self.get_object())
         rows = usages_of(account_id=account_id, target=target)
         page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))
-        records = HolderSerializer(holders_of(account_id=account_id, target=target), many=True).data
+        holders = holders_of(account_id=account_id, target=target)
+        records = [HolderSerializer(holder).data for holder in holders]
         items = [UsageSerializer(usage).data for usage in page]
         return self.paginator.get_paginated_response(items, records=records)

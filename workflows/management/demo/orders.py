@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from accounts.actors import Actor
@@ -27,7 +28,7 @@ def add_order_workflows(
     """Make the two workflows where they are missing; let customers go round for weeks, and half of them order."""
     if Workflow.objects.for_account(account_id).present().filter(name=ORDER_RECEIVED).exists():
         return []
-    who = {"account_id": account_id, "actor": actor}
+    who: dict[str, Any] = {"account_id": account_id, "actor": actor}
     check_in = build(
         **who,
         owner_id=owner_id,
