@@ -111,7 +111,7 @@ class CustomCode(OutsideType):
         )
 
         def validate_outputs(self, names: list[str]) -> list[str]:
-            errors: dict[int, Any] = {}
+            errors: dict[Any, Any] = {}
             for index, name in enumerate(names):
                 if not NAME.fullmatch(name):
                     errors[index] = [ErrorDetail(NAME_HINT, code="invalid")]

@@ -1,6 +1,7 @@
 """Doors to trying a step before it is saved: for types that have no effect but their result."""
 
 import json
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -53,7 +54,7 @@ def run(editing: Editing, *, slug: str) -> HttpResponse:
 
 
 def answer(editing: Editing, *, errors: list[str] | None = None, result: TrialResult | None = None) -> HttpResponse:
-    context = {"errors": errors, "result": result}
+    context: dict[str, Any] = {"errors": errors, "result": result}
     if result is not None:
         context["output"] = json.dumps(result.result.get("output"), indent=2, ensure_ascii=False)
         context["logs"] = "\n".join(result.result.get("logs", ()))
