@@ -15,8 +15,9 @@ MEGABYTE = 1024 * 1024
 SPARE_BYTES = 48 * MEGABYTE
 """Address space of a cell beside what its script may use: the request, the answer, the engine's own needs."""
 SPARE_SECONDS = 2
-NICENESS = 5
+NICENESS = 10
 MOST_EXPENDABLE = "1000"
+AUTOGROUP = Path("/proc/self/autogroup")
 PROT_EXEC = 4
 MAP_ANONYMOUS = 32
 ANSWER = 1
@@ -50,6 +51,8 @@ def give_up_root() -> None:
 def step_back() -> None:
     """Let everything else on the machine come first: for the processor, and when memory runs out."""
     os.nice(NICENESS)
+    if AUTOGROUP.exists():  # where sessions share the processor equally, niceness says something inside one only
+        AUTOGROUP.write_text(str(NICENESS))
     Path("/proc/self/oom_score_adj").write_text(MOST_EXPENDABLE)
 
 

@@ -95,7 +95,7 @@ class TestACell:
             assert Path(f"/proc/{running.template}/environ").read_bytes() == b""
 
     def test_comes_last(self, running: Running) -> None:
-        assert os.getpriority(os.PRIO_PROCESS, running.pid) >= 5
+        assert os.getpriority(os.PRIO_PROCESS, running.pid) >= 10
         assert Path(f"/proc/{running.pid}/oom_score_adj").read_text().strip() == "1000"
 
     def test_is_gone_when_its_time_is_over(self, running: Running) -> None:
