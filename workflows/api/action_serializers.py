@@ -13,6 +13,8 @@ from workflows.authoring.ordering import PlacedAction
 from workflows.crm.models import Contact
 from workflows.models import OnError
 
+PLACE: dict[str, Any] = {"min_value": 0, "error_messages": {"min_value": "Positions start at 0."}}
+
 
 class ActionFields(StrictSerializer):
     """What may be set of an action at any time."""
@@ -27,7 +29,7 @@ class ActionFields(StrictSerializer):
         required=False, allow_blank=True, max_length=120, help_text="Label, ≤ 120 characters; empty: the type's."
     )
     is_enabled = serializers.BooleanField(required=False, help_text="False: contacts pass straight through.")
-    position = serializers.IntegerField(required=False, help_text="0-based place in its list.")
+    position = serializers.IntegerField(required=False, **PLACE, help_text="0-based place in its list.")
     on_error = serializers.ChoiceField(
         choices=OnError.choices, required=False, help_text="`stop` (default): the execution fails; `continue`: goes on."
     )
@@ -52,7 +54,9 @@ class NewAction(ActionFields):
         max_length=50,
         help_text="Stable name `[a-z0-9_]{1,50}`, unique in the workflow; default: made from the type.",
     )
-    position = serializers.IntegerField(required=False, allow_null=True, help_text="0-based place in its list.")
+    position = serializers.IntegerField(
+        required=False, allow_null=True, **PLACE, help_text="0-based place in its list."
+    )
     previous_action_id = serializers.UUIDField(
         required=False,
         allow_null=True,
@@ -72,7 +76,7 @@ class ActionUpdate(ActionFields):
 class ActionMove(StrictSerializer):
     example = {"position": 0}
 
-    position = serializers.IntegerField(help_text="0-based place in the target list.")
+    position = serializers.IntegerField(**PLACE, help_text="0-based place in the target list.")
     branch_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The target list; null or left out: the main list."
     )

@@ -52,8 +52,10 @@ BEYOND_SCHEMAS = [
     ("blank", "*"),  # white space alone
     ("required", "*"),  # what another field asks for, e.g. the evidence of an opt-in
     ("unknown_field", "custom_fields.*"),  # of no such field of the account
-    ("unknown_field", "action_config.*"),  # the config of another type than the action's
-    ("required", "action_config.*"),
+    ("*", "action_config.*"),  # what one setting means for another, and settings of another type than the action's
+    ("*", "retry.*"),
+    ("unknown_field", "settings.*"),  # of another type than the trigger's
+    ("*", "filters*"),  # a tree of conditions
     ("max_digits", "*"),  # of a number that is not too large, but too long
     ("max_decimal_places", "*"),
     ("max_value", "position"),  # beyond the end of the list
