@@ -8,6 +8,7 @@ from django.template import engines
 from django.urls import include, path
 
 from accounts.models import Account, Team
+from accounts.tenancy import system_scope
 from workflows.actions.registry import registry
 from workflows.admin.config_forms import ConfigForm, EarlierStep
 from workflows.configs.base import StrictConfig
@@ -22,6 +23,7 @@ class Pick(StrictConfig):
     team_id = ReferenceField("team", required=False, help_text="A team.")
 
 
+@system_scope("the page stands by itself, below no door of the product")
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     kind: Any = Pick if slug == "pick" else registry.get(slug)
     account = Account.objects.get(name="Acme")
