@@ -75,11 +75,11 @@ def add_sleepers(workflow: Workflow, contact_ids: list[UUID], count: int) -> Non
             """
             INSERT INTO workflow_executions (
                 id, created_at, updated_at, account_id, workflow_id, version_id, contact_id, status, pause_reason,
-                completion_reason, enrollment_source, depth, current_action_id, visits, window_visits, due_at,
+                completion_reason, enrollment_source, depth, current_action_id, visits, window_visits, jumps, due_at,
                 paused_status, lost_leases, trigger_data, steps, error_message
             )
             SELECT gen_random_uuid(), now(), now(), %s, %s, %s, (%s::uuid[])[1 + number %% %s], 'waiting', '', '',
-                   'benchmark', 0, %s, 5, 5, now() + interval '30 days' + number * interval '1 second', '', 0, '{}',
+                   'benchmark', 0, %s, 5, 5, 0, now() + interval '30 days' + number * interval '1 second', '', 0, '{}',
                    '{}', ''
             FROM generate_series(1, %s) AS number
             """,
