@@ -19,7 +19,6 @@ class Way:
     """The order in which contacts take the enabled actions of one workflow."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        self.actions = [action for action in actions if action.is_enabled]
         self.places = {action.key: place for place, action in enumerate(actions)}
         self.enabled_from = enabled_from(actions)
 

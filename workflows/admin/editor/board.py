@@ -11,6 +11,7 @@ from workflows.analytics.enrollments import NOBODY, EnrollmentCounts, contacts_a
 from workflows.authoring.chain import list_actions
 from workflows.authoring.ordering import PlacedAction
 from workflows.authoring.publishing import has_unpublished_changes
+from workflows.authoring.references import kind_of
 from workflows.authoring.validation import Finding, Severity, findings
 from workflows.models import Action, Trigger, WorkflowVersion
 from workflows.triggers.registry import UnknownTriggerType
@@ -165,7 +166,7 @@ def _label(slug: str) -> str:
 
 def _card(item: PlacedAction, inside: Mapping[UUID, int], found: Sequence[Mark]) -> Card:
     action = item.action
-    kind = action_types.get(action.action_type) if action.action_type in action_types else None
+    kind = kind_of(action)
     return Card(
         action=action,
         position=item.position,
