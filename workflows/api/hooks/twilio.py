@@ -1,4 +1,4 @@
-"""Addresses that providers call: no login, a signature over all they say instead, checked before anything is read."""
+"""What Twilio tells: messages of contacts, and how ours fared."""
 
 from uuid import UUID
 
@@ -6,7 +6,6 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import path
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
 
@@ -109,6 +108,3 @@ def answer_in_twiml(text: str | None) -> HttpResponse:
     inner = f"<Message>{escape(text)}</Message>" if text else ""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
     return HttpResponse(body, content_type="text/xml")
-
-
-urlpatterns = [path("hooks/twilio/<uuid:connection_id>", twilio, name="hook-twilio")]
