@@ -39,6 +39,7 @@ class Postbox:
         self._rules = RuleBook()
         self._receiver = Receiver(self._ledger, self._rules)
         self._phones = Phones(self._ledger, self._rules)
+        self._providers = (self._phones,)
         self._site = Site(self._ledger, self._rules, self._phones)
         self._handler = MailHandler(self._ledger, self._rules)
         self._servers: list[asyncio.Server] = []
@@ -84,7 +85,7 @@ class Postbox:
         try:
             while request := await wire.read():
                 reply = self._site.answer(request)
-                receiver = self._phones if self._phones.concerns(request) else self._receiver
+                receiver = next((each for each in self._providers if each.concerns(request)), self._receiver)
                 if reply is not None:
                     await wire.answer(reply.status, reply.headers, reply.body)
                 elif not await receiver.receive(request, wire):
