@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from accounts.admin.base import AccountScopedAdmin
@@ -16,7 +16,7 @@ from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.connection_forms import FORMS, ConnectionForm, SmtpForm
 from workflows.authoring import removing
 from workflows.engine import clock
-from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Message
+from workflows.messaging.models import Connection, ConnectionStatus, Message
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
 
 
@@ -51,27 +51,33 @@ class ConnectionAdmin(AccountScopedAdmin):
         form_class = super().get_form(request, obj, change=change, **(kwargs | {"form": form_for(request, obj)}))
         if obj is None:
             others = request.GET.copy()
+            links = []
             for kind in FORMS.keys() - {form_class.kind}:
                 others["kind"] = kind
-                form_class.base_fields["name"].help_text = format_html(
-                    'What people call it. For another kind: <a href="?{}">{}</a>.', others.urlencode(), kind
-                )
+                links.append((others.urlencode(), kind))
+            form_class.base_fields["name"].help_text = format_html(
+                "What people call it. For another kind: {}.",
+                format_html_join(", ", '<a href="?{}">{}</a>', sorted(links)),
+            )
         return form_class
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        own = ("name", *form_for(request, obj).settings_fields, "password")
+        form = form_for(request, obj)
+        own = ("name", *form.settings_fields, *form.secrets())
         if obj is None:
             return (*own, "is_enabled")
-        return (*own, "forget_password", "is_enabled", "password_kept", "status", "last_error", "checked_at")
+        forget = [f"forget_{name}" for name in form.secrets()]
+        return (*own, *forget, "is_enabled", *self.get_readonly_fields(request, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj is None else ("password_kept", "status", "last_error", "checked_at")
+        if obj is None:
+            return ()
+        kept = [f"{name}_kept" for name in form_for(request, obj).secrets()]
+        return (*kept, "status", "last_error", "checked_at")
 
     @admin.display(description="server")
     def host(self, row: Connection) -> str:
-        if row.kind == ConnectionKind.TWILIO:
-            return ", ".join(each["number"] for each in row.settings.get("numbers", ())) or "no number yet"
-        return f"{row.settings.get('host', '')}:{row.settings.get('port', '')}"
+        return FORMS[row.kind].place(row.settings)
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Connection) -> str:
@@ -80,6 +86,10 @@ class ConnectionAdmin(AccountScopedAdmin):
     @admin.display(description="password or token kept", boolean=True)
     def password_kept(self, row: Connection) -> bool:
         return row.secret_id is not None
+
+    @admin.display(description="webhook secret kept", boolean=True)
+    def webhook_secret_kept(self, row: Connection) -> bool:
+        return row.webhook_secret_id is not None
 
     def get_panels(self, request: HttpRequest, row: Connection) -> list[Panel]:
         sent = Message.objects.for_account(row.account_id).filter(connection_id=row.id).order_by("-created_at", "-id")
@@ -97,24 +107,24 @@ class ConnectionAdmin(AccountScopedAdmin):
         ]
 
     def perform_create(self, acting: Acting, data: dict[str, Any]) -> Connection:
-        data.pop("forget_password", None)
         return create_connection(
             **acting.on_behalf(),
-            kind=ConnectionKind.TWILIO if "account_sid" in data else ConnectionKind.SMTP,
+            kind=data["kind"],
             name=data["name"],
-            settings=settings_of(data),
-            password=data["password"] or None,
+            settings=settings_of(data, data["kind"]),
             is_enabled=data["is_enabled"],
+            **{name: data[name] or None for name in FORMS[data["kind"]].secrets()},
         )
 
     def perform_change(self, acting: Acting, row: Connection, data: dict[str, Any]) -> Connection:
         changes: dict[str, Any] = {name: data[name] for name in ("name", "is_enabled") if name in data}
-        if settings := settings_of(data):
+        if settings := settings_of(data, row.kind):
             changes["settings"] = settings
-        if data.get("forget_password"):
-            changes["password"] = None
-        elif data.get("password"):
-            changes["password"] = data["password"]
+        for name in FORMS[row.kind].secrets():
+            if data.get(f"forget_{name}"):
+                changes[name] = None
+            elif data.get(name):
+                changes[name] = data[name]
         return change_connection(**acting.on_behalf(), connection_id=row.id, changes=changes)
 
     def perform_delete(self, acting: Acting, row: Connection) -> None:
@@ -126,6 +136,5 @@ def form_for(request: HttpRequest, row: Connection | None) -> type[ConnectionFor
     return FORMS.get(row.kind if row else request.GET.get("kind", ""), SmtpForm)
 
 
-def settings_of(data: dict[str, Any]) -> dict[str, Any]:
-    names = {name for form in FORMS.values() for name in form.settings_fields}
-    return {name: value for name, value in data.items() if name in names}
+def settings_of(data: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: data[name] for name in FORMS[kind].settings_fields if name in data}

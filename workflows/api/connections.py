@@ -23,10 +23,11 @@ PASSWORD_LENGTH = 4096
 
 
 class ConnectionSerializer(StrictModelSerializer):
-    """A way out to a provider. Its password is never shown."""
+    """A way out to a provider. Its password and its webhook secret are never shown."""
 
     settings = ConnectionSettingsField(read_only=True, help_text="Where and how to connect, as its kind has it.")
     has_password = serializers.SerializerMethodField(help_text="Whether a password is kept for it.")
+    has_webhook_secret = serializers.SerializerMethodField(help_text="Whether a webhook secret is kept for it.")
 
     class Meta:
         model = Connection
@@ -36,6 +37,7 @@ class ConnectionSerializer(StrictModelSerializer):
             "name",
             "settings",
             "has_password",
+            "has_webhook_secret",
             "is_enabled",
             "status",
             "last_error",
@@ -47,6 +49,9 @@ class ConnectionSerializer(StrictModelSerializer):
 
     def get_has_password(self, connection: Connection) -> bool:
         return connection.secret_id is not None
+
+    def get_has_webhook_secret(self, connection: Connection) -> bool:
+        return connection.webhook_secret_id is not None
 
 
 class ConnectionChange(StrictSerializer):
@@ -65,6 +70,17 @@ class ConnectionChange(StrictSerializer):
         help_text=(
             "The password, or Twilio's auth token. Kept as a secret and never shown; null: none. Send it again when "
             "the connection leads elsewhere."
+        ),
+    )
+    webhook_secret = serializers.CharField(
+        max_length=PASSWORD_LENGTH,
+        required=False,
+        allow_null=True,
+        trim_whitespace=False,
+        write_only=True,
+        help_text=(
+            "What proves that a callback comes from the provider, for kinds that have such a secret. Kept and never "
+            "shown, like the password; null: none."
         ),
     )
     is_enabled = serializers.BooleanField(required=False, help_text="Whether anything is sent through it.")

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from accounts.models import AuditEntry
-from workflows.messaging.models import Connection, Secret
+from workflows.messaging.models import Connection, ConnectionKind, Secret
 from workflows.messaging.secrets import reveal_secrets
+from workflows.messaging.services.connection_kinds import KINDS
 from workflows.messaging.tests.factories import ConnectionFactory
 from workflows.tests.factories import ActionFactory, WorkflowFactory
 
@@ -131,6 +134,59 @@ class TestConnections:
         assert client.post(URL, {**BODY, "name": "B"}).status_code == 403
         assert client.patch(f"{URL}/{connection['id']}", {"name": "B"}).status_code == 403
         assert client.post(f"{URL}/{connection['id']}/test", {}).status_code == 403
+
+
+class TestWebhookSecrets:
+    """Of kinds whose callbacks are proven by a secret beside the password."""
+
+    @pytest.fixture(autouse=True)
+    def kind_with_one(self, monkeypatch):
+        monkeypatch.setitem(KINDS, ConnectionKind.SMTP, replace(KINDS[ConnectionKind.SMTP], has_webhook_secret=True))
+
+    @pytest.fixture
+    def connection(self, admin_api):
+        response = admin_api.post(URL, {**BODY, "webhook_secret": "abracadabra"})
+        assert response.status_code == 201, response.content
+        return response.json()
+
+    def test_are_kept_beside_the_password_and_never_shown(self, admin_api, connection):
+        assert (connection["has_password"], connection["has_webhook_secret"]) == (True, True)
+        row = Connection.objects.get(id=connection["id"])
+        kept = reveal_secrets(account_id=row.account_id, secret_ids=[row.secret_id, row.webhook_secret_id])
+        assert kept[row.secret_id].reveal() == "open sesame"
+        assert kept[row.webhook_secret_id].reveal() == "abracadabra"
+        for response in (admin_api.get(URL), admin_api.get(f"{URL}/{connection['id']}")):
+            assert not any(word in response.content.decode() for word in ("sesame", "abra"))
+
+    def test_are_changed_and_forgotten_alone(self, admin_api, account, connection):
+        url = f"{URL}/{connection['id']}"
+        assert admin_api.patch(url, {"webhook_secret": "hocus"}).json()["has_webhook_secret"] is True
+        row = Connection.objects.get(id=connection["id"])
+        kept = reveal_secrets(account_id=row.account_id, secret_ids=[row.webhook_secret_id])
+        assert kept[row.webhook_secret_id].reveal() == "hocus"
+        answer = admin_api.patch(url, {"webhook_secret": None}).json()
+        assert (answer["has_password"], answer["has_webhook_secret"]) == (True, False)
+        assert [secret.id for secret in Secret.objects.filter(account=account)] == [row.secret_id]
+
+    def test_hold_their_secret_until_the_connection_is_deleted(self, admin_api, account, connection):
+        row = Connection.objects.get(id=connection["id"])
+        assert admin_api.delete(f"/api/v1/secrets/{row.webhook_secret_id}").status_code == 409
+        assert admin_api.delete(f"{URL}/{row.id}").status_code == 204
+        assert not Secret.objects.filter(account=account).exists()
+
+    def test_are_audited_only_as_being_there(self, admin_api, account, connection):
+        admin_api.patch(f"{URL}/{connection['id']}", {"webhook_secret": None})
+        made, changed = AuditEntry.objects.filter(account=account, object_type="connection").order_by("id")
+        assert (made.after["has_webhook_secret"], changed.after["has_webhook_secret"]) == (True, False)
+        assert "abra" not in f"{made.before}{made.after}{changed.before}{changed.after}"
+
+    def test_are_refused_by_kinds_without(self, admin_api, account, connection):
+        body = {**TestTwilio.TWILIO, "webhook_secret": "hocus"}
+        error = admin_api.post(URL, body).json()["errors"][0]
+        assert (error["code"], error["attr"]) == ("invalid", "webhook_secret")
+        twilio = admin_api.post(URL, TestTwilio.TWILIO).json()
+        assert admin_api.patch(f"{URL}/{twilio['id']}", {"webhook_secret": "hocus"}).status_code == 400
+        assert Secret.objects.filter(account=account).count() == 3
 
 
 class TestTwilio:

@@ -24,14 +24,11 @@ class ConnectionStatus(models.TextChoices):
 class Connection(AccountRow):
     """One account's access to one provider, for example its mail server."""
 
-    kind = models.CharField(max_length=16, help_text="What it connects with: `smtp`, `twilio`.")
+    kind = models.CharField(max_length=16, help_text="What it connects with, such as `smtp` or `twilio`.")
     name = models.CharField(max_length=80, help_text="What people call it, 1–80 characters; unique in the account.")
     settings = models.JSONField(
         default=dict,
-        help_text=(
-            "Where and how to connect; smtp: `host`, `port`, `username`, `security`; twilio: `account_sid`, "
-            "`api_host`, `numbers`. No secrets."
-        ),
+        help_text="Where and how to connect, as the kind has it. No secrets.",
     )
     secret = models.ForeignKey(
         Secret,
@@ -40,6 +37,14 @@ class Connection(AccountRow):
         on_delete=models.RESTRICT,
         related_name="connections",
         help_text="The password or token; empty where none is needed.",
+    )
+    webhook_secret = models.ForeignKey(
+        Secret,
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="connections_called_back",
+        help_text="What proves that a callback comes from the provider, where that is not the password.",
     )
     is_enabled = models.BooleanField(default=True, help_text="Whether anything is sent through it.")
     status = models.CharField(

@@ -1,31 +1,26 @@
 """Connections to providers, as people make, change and try them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from uuid_utils.compat import uuid7
 
 from accounts import audit
 from accounts.actors import Actor
 from accounts.problems import Conflict, Invalid, Missing, Problem
 from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus
-from workflows.messaging.outbound import Deadline, NotSent, OutboundError, checked_target
-from workflows.messaging.providers.smtp import POSTBOX_HOST, Server
-from workflows.messaging.providers.smtp.pool import say_goodbye
-from workflows.messaging.providers.smtp.session import Session
+from workflows.messaging.outbound import OutboundError
 from workflows.messaging.secrets import UnreadableSecret, create_secret, delete_secret, replace_secret
-from workflows.messaging.services import twilio_connections
-from workflows.messaging.services.connecting import connect
+from workflows.messaging.services.connecting import connect, facts
+from workflows.messaging.services.connection_kinds import KINDS
 
-DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
-"""By how the connection is secured."""
+SECRETS = {"password": "secret_id", "webhook_secret": "webhook_secret_id"}
+"""What people call the secrets of a connection, and its columns."""
 ERROR_LENGTH = 500
-SECONDS = 15.0
-"""For a try, all told."""
 
 
 @transaction.atomic
@@ -37,31 +32,33 @@ def create_connection(
     name: str,
     settings: Mapping[str, Any],
     password: str | None = None,
+    webhook_secret: str | None = None,
     is_enabled: bool = True,
 ) -> Connection:
-    """Make a connection; its password becomes a secret.
+    """Make a connection; its password and its webhook secret become secrets.
 
     Invalid for settings that cannot be, such as a host that must not be called (`number_taken`); Conflict `name_taken`.
     """
     complete = KINDS[ConnectionKind(kind)].complete(settings, account_id=account_id, connection_id=None)
-    secret_id = keep_password(account_id=account_id, actor=actor, password=password) if password else None
-    made = connect(
+    check_webhook_secret(kind, webhook_secret)
+    given = {"password": password, "webhook_secret": webhook_secret}
+    secrets = {
+        SECRETS[name]: keep(name, value, account_id=account_id, actor=actor) for name, value in given.items() if value
+    }
+    return connect(
         account_id=account_id,
         actor=actor,
         kind=ConnectionKind(kind),
         name=name,
         settings=complete,
-        secret_id=secret_id,
+        is_enabled=is_enabled,
+        **secrets,
     )
-    if not is_enabled:
-        made.is_enabled = False
-        made.save(update_fields=["is_enabled"])
-    return made
 
 
 @transaction.atomic
 def change_connection(*, account_id: UUID, actor: Actor, connection_id: UUID, changes: Mapping[str, Any]) -> Connection:
-    """Change what is named; `settings` are merged into the present ones, a `password` of null is forgotten.
+    """Change what is named; `settings` are merged into the present ones, a secret of null is forgotten.
 
     Whoever leads a connection elsewhere sends its password again, so that nobody learns one by way of an own server.
     """
@@ -80,29 +77,30 @@ def change_connection(*, account_id: UUID, actor: Actor, connection_id: UUID, ch
         connection.settings = settings
     connection.name = changes.get("name", connection.name)
     connection.is_enabled = changes.get("is_enabled", connection.is_enabled)
-    forgotten = None
-    if "password" in changes:
-        forgotten = set_password(connection, changes["password"], actor)
+    check_webhook_secret(connection.kind, changes.get("webhook_secret"))
+    forgotten = [set_secret(connection, name, changes[name], actor) for name in SECRETS if name in changes]
     try:
         with transaction.atomic():
             connection.save()
     except IntegrityError as error:
         raise Conflict("name_taken", f"There is a connection named {connection.name} already.", "name") from error
-    if forgotten:
-        delete_secret(account_id=account_id, actor=actor, secret_id=forgotten)
+    for secret_id in filter(None, forgotten):
+        delete_secret(account_id=account_id, actor=actor, secret_id=secret_id)
     note(connection, actor, "connection.updated", before=before, after=facts(connection))
     return connection
 
 
 @transaction.atomic
 def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) -> None:
-    """Forget a connection and its password."""
+    """Forget a connection and its secrets."""
     connection = locked(account_id, connection_id)
-    secret_id = connection.secret_id
+    secret_ids = {getattr(connection, column) for column in SECRETS.values()} - {None}
     note(connection, actor, "connection.deleted", before=facts(connection))
     connection.delete()
-    if secret_id and not Connection.objects.for_account(account_id).filter(secret_id=secret_id).exists():
-        delete_secret(account_id=account_id, actor=actor, secret_id=secret_id)
+    others = Connection.objects.for_account(account_id)
+    for secret_id in secret_ids:
+        if not others.filter(Q(secret_id=secret_id) | Q(webhook_secret_id=secret_id)).exists():
+            delete_secret(account_id=account_id, actor=actor, secret_id=secret_id)
 
 
 def try_connection(*, account_id: UUID, connection_id: UUID, now: datetime) -> Connection:
@@ -125,62 +123,28 @@ def try_connection(*, account_id: UUID, connection_id: UUID, now: datetime) -> C
     return connection
 
 
-def complete_smtp_settings(
-    settings: Mapping[str, Any], *, account_id: UUID, connection_id: UUID | None
-) -> dict[str, Any]:
-    """Return the settings with their defaults, or refuse a host that cannot or must not be connected to."""
-    security = settings.get("security", "starttls")
-    host = settings["host"].strip().lower()
-    port = settings.get("port") or DEFAULT_PORTS[security]
-    if host != POSTBOX_HOST:
-        try:
-            target = checked_target(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-        except NotSent as problem:
-            raise Invalid(Problem("invalid", problem.message, "settings.host")) from None
-        if target.host != host:
-            raise Invalid(Problem("invalid", "Give the name of the mail server alone.", "settings.host"))
-    return {"host": host, "port": port, "security": security, "username": settings.get("username", "")}
+def check_webhook_secret(kind: str, given: str | None) -> None:
+    if given and not KINDS[ConnectionKind(kind)].has_webhook_secret:
+        raise Invalid(Problem("invalid", f"A connection of the kind {kind} has no webhook secret.", "webhook_secret"))
 
 
-def try_smtp(connection: Connection) -> None:
-    say_goodbye(Session(Server.of(connection), Deadline.after(SECONDS)))
+def keep(name: str, value: str, *, account_id: UUID, actor: Actor) -> UUID:
+    """Keep a password or webhook secret as a secret of the account."""
+    title = f"connection {name.replace('_', ' ')} {uuid7()}"
+    return create_secret(account_id=account_id, actor=actor, name=title, value=value).id
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What connections of one kind do in their own way."""
-
-    complete: Callable[..., dict[str, Any]]
-    """Return given settings with their defaults, or raise Invalid."""
-    try_out: Callable[[Connection], None]
-    """Connect and sign in for real; raises OutboundError."""
-    places: tuple[str, ...]
-    """Settings that say where the password goes."""
-
-
-KINDS = {
-    ConnectionKind.SMTP: Kind(complete_smtp_settings, try_smtp, ("host", "port", "security")),
-    ConnectionKind.TWILIO: Kind(
-        twilio_connections.complete_settings, twilio_connections.try_out, ("account_sid", "api_host")
-    ),
-}
-
-
-def keep_password(*, account_id: UUID, actor: Actor, password: str) -> UUID:
-    secret = create_secret(account_id=account_id, actor=actor, name=f"connection password {uuid7()}", value=password)
-    return secret.id
-
-
-def set_password(connection: Connection, password: str | None, actor: Actor) -> UUID | None:
-    """Give the connection another password or, with None, none; return the secret to delete once it is saved."""
-    account_id, secret_id = connection.account_id, connection.secret_id
-    if not password:
-        connection.secret_id = None
+def set_secret(connection: Connection, name: str, value: str | None, actor: Actor) -> UUID | None:
+    """Give the connection another secret or, with None, none; return the secret to delete once it is saved."""
+    account_id, column = connection.account_id, SECRETS[name]
+    secret_id: UUID | None = getattr(connection, column)
+    if not value:
+        setattr(connection, column, None)
         return secret_id
     if secret_id:
-        replace_secret(account_id=account_id, actor=actor, secret_id=secret_id, value=password)
+        replace_secret(account_id=account_id, actor=actor, secret_id=secret_id, value=value)
     else:
-        connection.secret_id = keep_password(account_id=account_id, actor=actor, password=password)
+        setattr(connection, column, keep(name, value, account_id=account_id, actor=actor))
     return None
 
 
@@ -189,17 +153,6 @@ def locked(account_id: UUID, connection_id: UUID) -> Connection:
     if connection is None:
         raise Missing
     return connection
-
-
-def facts(connection: Connection) -> dict[str, Any]:
-    """Return what the audit log keeps."""
-    return {
-        "name": connection.name,
-        "kind": connection.kind,
-        **connection.settings,
-        "has_password": connection.secret_id is not None,
-        "is_enabled": connection.is_enabled,
-    }
 
 
 def note(

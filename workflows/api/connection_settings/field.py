@@ -1,0 +1,48 @@
+"""The field `settings` of connections: an object of the shape that the kind has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.serializers import StrictSerializer
+from workflows.api.connection_settings.smtp import SmtpSettings
+from workflows.api.connection_settings.twilio import TwilioSettings
+from workflows.messaging.models import ConnectionKind
+
+KINDS: dict[str, type[StrictSerializer]] = {
+    ConnectionKind.SMTP: SmtpSettings,
+    ConnectionKind.TWILIO: TwilioSettings,
+}
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="ConnectionSettings", serializers=list(KINDS.values()), resource_type_field_name=None
+    )
+)
+class ConnectionSettingsField(serializers.Field):
+    """The settings of a connection: those that its kind has."""
+
+    default_error_messages = {"invalid": "Must be an object, not this."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        root: Any = self.root
+        kind = root.instance.kind if root.instance is not None else root.initial_data.get("kind")
+        wanted = KINDS.get(kind, SmtpSettings) if isinstance(kind, str) else SmtpSettings
+        given = wanted(data=data, partial=root.partial, context=self.context)
+        given.is_valid(raise_exception=True)
+        return plain(given.validated_data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def plain(value: Any) -> Any:
+    """Return validated data as JSON has it."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,13 @@
+"""The kinds of connections, one file each: which settings they have, and how they are tried."""
+
+from workflows.messaging.models import ConnectionKind
+from workflows.messaging.services.connection_kinds.base import Kind
+from workflows.messaging.services.connection_kinds.smtp import SMTP
+from workflows.messaging.services.connection_kinds.twilio import TWILIO
+
+__all__ = ["KINDS", "Kind"]
+
+KINDS = {
+    ConnectionKind.SMTP: SMTP,
+    ConnectionKind.TWILIO: TWILIO,
+}
