@@ -1,7 +1,7 @@
 """The gate's rules, in their order."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from workflows.messaging.gate.law import Law
 from workflows.messaging.gate.places import place_of, zones_of
 from workflows.messaging.gate.records import Record, read_records
 from workflows.messaging.gate.verdicts import Purpose, Sending, Verdict
+from workflows.messaging.gate.windows import Window
 
 NAMES = {Channel.EMAIL: "email", Channel.SMS: "SMS", Channel.VOICE: "voice calls", Channel.MESSENGER: "Messenger"}
 BY_PHONE = frozenset({Channel.SMS, Channel.VOICE})
 """Marketing on these channels needs the contact's recorded word, and the law has hours for it."""
-MESSENGER_WINDOW = timedelta(hours=24)
-OUTSIDE_WINDOW = "outside_24h_window"
+ANY_WINDOW = Window()
 QUIET_HOURS = "quiet_hours"
 NEVER_OPEN = "The calling hours of the law and the step's quiet hours leave no time to send"
 
@@ -28,12 +28,14 @@ def judge(
     purpose: str,
     sendings: Sequence[Sending],
     quiet_hours: QuietHours | None = None,
+    window: Window = ANY_WINDOW,
     now: datetime,
 ) -> list[Verdict]:
     """Say of each message whether it may go, in order; one query, of marketing by phone two. Contacts are locked.
 
     Whoever opted out of the channel gets nothing on it, and do not disturb is an opt-out of every channel. Marketing
-    besides needs a recorded opt-in on SMS and voice, and on Messenger a message of the contact within 24 hours.
+    besides needs a recorded opt-in on SMS and voice; Messenger, for any purpose, a message of the contact within the
+    `window`.
 
     SMS and voice are held through the step's `quiet_hours` (None: it has none), marketing moreover outside the law's
     calling hours at the contact's place. It goes by the contact's zone, else by every zone that the phone number may
@@ -43,10 +45,12 @@ def judge(
     call do not count against each other: each contact should be in it once.
     """
     wanted = Purpose(purpose)
-    records = read_records(account_id=account_id, channel=channel, purpose=wanted, sendings=sendings, now=now)
+    records = read_records(
+        account_id=account_id, channel=channel, purpose=wanted, sendings=sendings, page_id=window.page_id, now=now
+    )
     hours = hours_of(channel, wanted, sendings, quiet_hours)
     return [
-        verdict_on(record, sending, channel, wanted, hours, now)
+        verdict_on(record, sending, channel, wanted, hours, window, now)
         for sending, record in zip(sendings, records, strict=True)
     ]
 
@@ -63,7 +67,13 @@ def hours_of(
 
 
 def verdict_on(
-    record: Record, sending: Sending, channel: Channel, purpose: Purpose, hours: Hours | None, now: datetime
+    record: Record,
+    sending: Sending,
+    channel: Channel,
+    purpose: Purpose,
+    hours: Hours | None,
+    window: Window,
+    now: datetime,
 ) -> Verdict:
     facts: dict[str, Any] = {
         "verdict": "allowed",
@@ -71,11 +81,14 @@ def verdict_on(
         "purpose": str(purpose),
         "consent": {"state": record.consent, "recorded_at": as_text(record.consented_at)},
     }
-    if channel == Channel.MESSENGER:
-        facts["last_heard_at"] = as_text(record.last_heard_at)
     if record.sent is not None:
         facts["frequency"] = {"sent": record.sent, "cap": record.frequency_cap}
-    reason = lacks_consent(record, channel, purpose, now)
+    reason = lacks_consent(record, channel, purpose)
+    closes_at = None
+    if channel == Channel.MESSENGER:
+        closes_at = window.end(record.last_heard_at)
+        facts |= {"last_heard_at": as_text(record.last_heard_at), "closes_at": as_text(closes_at)}
+        reason = reason or window.refusal(record.last_heard_at, now)
     opening = None
     if hours is not None and not reason:
         place = place_of(sending.phone)
@@ -94,10 +107,10 @@ def verdict_on(
     reason = reason or is_capped(record, channel)
     if reason:
         return Verdict(reason, facts={**facts, "verdict": "skipped"})
-    return Verdict(closes_at=opening.closes if opening else None, facts=facts)
+    return Verdict(closes_at=opening.closes if opening else closes_at, facts=facts)
 
 
-def lacks_consent(record: Record, channel: Channel, purpose: Purpose, now: datetime) -> str:
+def lacks_consent(record: Record, channel: Channel, purpose: Purpose) -> str:
     """Return what the contact did not allow, or nothing."""
     if record.consent == ConsentState.OPT_OUT:
         return f"Contact opted out of {NAMES[channel]}"
@@ -105,8 +118,6 @@ def lacks_consent(record: Record, channel: Channel, purpose: Purpose, now: datet
         return ""
     if channel in BY_PHONE and record.consent != ConsentState.OPT_IN:
         return f"Contact did not opt in to {NAMES[channel]}"
-    if channel == Channel.MESSENGER and not is_in_window(record.last_heard_at, now):
-        return OUTSIDE_WINDOW
     return ""
 
 
@@ -116,11 +127,6 @@ def is_capped(record: Record, channel: Channel) -> str:
         return ""
     used = f"{record.sent} of {record.frequency_cap}"
     return f"Frequency cap reached: {used} marketing messages by {NAMES[channel]} within 24 hours"
-
-
-def is_in_window(last_heard_at: datetime | None, now: datetime) -> bool:
-    """Tell whether a business may answer on Messenger freely."""
-    return last_heard_at is not None and now < last_heard_at + MESSENGER_WINDOW
 
 
 def as_text(moment: datetime | None) -> str | None:

@@ -26,9 +26,10 @@ SELECT consent.state, consent.recorded_at, account.timezone, account.frequency_c
               AND COALESCE(message.sent_at, message.updated_at) > %(sent_since)s
     ) END,
     CASE WHEN %(channel)s = 'messenger' THEN (
-        SELECT max(message.created_at) FROM messaging_message message
+        SELECT max(COALESCE(message.sent_at, message.created_at)) FROM messaging_message message
         WHERE message.contact_id = sending.contact_id AND message.account_id = account.id
               AND message.channel = %(channel)s AND message.direction = 'inbound'
+              AND %(page_id)s IN ('', message.recipient)
     ) END
 FROM unnest(%(contacts)s::uuid[], %(messages)s::uuid[]) WITH ORDINALITY AS sending (contact_id, message_id, number)
 JOIN accounts_account account ON account.id = %(account_id)s
@@ -50,11 +51,17 @@ class Record:
     sent: int | None
     """Marketing messages of the last 24 hours, those on their way included; None: not counted."""
     last_heard_at: datetime | None
-    """When the contact last wrote; of Messenger only."""
+    """When the contact last wrote to the page; of Messenger only."""
 
 
 def read_records(
-    *, account_id: UUID, channel: Channel, purpose: Purpose, sendings: Sequence[Sending], now: datetime
+    *,
+    account_id: UUID,
+    channel: Channel,
+    purpose: Purpose,
+    sendings: Sequence[Sending],
+    page_id: str = "",
+    now: datetime,
 ) -> list[Record]:
     """Return a record for each message, in order; one query.
 
@@ -69,6 +76,7 @@ def read_records(
                 "purpose": purpose,
                 "contacts": arrays.ids([sending.contact_id for sending in sendings]),
                 "messages": arrays.ids([sending.message_id for sending in sendings]),
+                "page_id": page_id,
                 "sent_since": now - CAP_PERIOD,
                 "written_since": now - CAP_PERIOD - LONGEST_WAY_OUT,
             },

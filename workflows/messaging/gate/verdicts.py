@@ -36,8 +36,9 @@ class Verdict:
     held_until: datetime | None = None
     """When to ask again, since it is too early or too late now (UTC)."""
     closes_at: datetime | None = None
-    """First moment at which it may not go any more, for `Request.guard_until` (UTC); None: hours do not matter."""
+    """First moment at which it may not go any more, for `Request.guard_until` (UTC): the end of the calling hours or of
+    Messenger's window. None: it may go at any time."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the verdict rests on, for `execution_data.gate`: JSON with `verdict` (`allowed`, `held` or `skipped`),
     `channel`, `purpose`, `consent` and, of marketing, `frequency`; of SMS and voice also `hours`, of Messenger
-    `last_heard_at`."""
+    `last_heard_at` and `closes_at`."""

@@ -11,7 +11,7 @@ from accounts.models import Account
 from workflows.crm.models import Channel, Contact
 from workflows.crm.services.consents import ConsentChange, set_consents
 from workflows.crm.tests.factories import ContactFactory
-from workflows.messaging.gate import QuietHours, Sending, Verdict, judge
+from workflows.messaging.gate import QuietHours, Sending, Verdict, Window, judge
 from workflows.messaging.gate.judging import NEVER_OPEN
 from workflows.messaging.models import CallingHours, Message
 from workflows.messaging.tests.factories import MessageFactory
@@ -30,10 +30,21 @@ def contact(account: Account) -> Contact:
 
 
 def verdict(
-    contact: Contact, channel: Channel, purpose: str = "marketing", *, message_id: UUID | None = None
+    contact: Contact,
+    channel: Channel,
+    purpose: str = "marketing",
+    *,
+    message_id: UUID | None = None,
+    window: Window | None = None,
 ) -> Verdict:
-    sendings = [Sending(contact.id, message_id)]
-    (answer,) = judge(account_id=contact.account_id, channel=channel, purpose=purpose, sendings=sendings, now=NOW)
+    (answer,) = judge(
+        account_id=contact.account_id,
+        channel=channel,
+        purpose=purpose,
+        sendings=[Sending(contact.id, message_id)],
+        window=window or Window(),
+        now=NOW,
+    )
     return answer
 
 
@@ -48,6 +59,10 @@ def consent(contact: Contact, channel: Channel, state: str) -> None:
 
 def message(contact: Contact, **facts: Any) -> Message:
     return MessageFactory(account=contact.account, contact_id=contact.id, **{"sent_at": NOW - SECOND, **facts})
+
+
+def wrote(contact: Contact, at: datetime, *, page_id: str = "11111") -> Message:
+    return message(contact, channel="messenger", direction="inbound", recipient=page_id, sent_at=at)
 
 
 def rewrite(message: Message, **facts: Any) -> None:
@@ -67,8 +82,8 @@ class TestConsent:
             (Channel.VOICE, None, "Contact did not opt in to voice calls", ""),
             (Channel.VOICE, "opt_in", "", ""),
             (Channel.VOICE, "opt_out", "Contact opted out of voice calls", "Contact opted out of voice calls"),
-            (Channel.MESSENGER, None, "outside_24h_window", ""),
-            (Channel.MESSENGER, "opt_in", "outside_24h_window", ""),
+            (Channel.MESSENGER, None, "outside_24h_window", "outside_24h_window"),
+            (Channel.MESSENGER, "opt_in", "outside_24h_window", "outside_24h_window"),
             (Channel.MESSENGER, "opt_out", "Contact opted out of Messenger", "Contact opted out of Messenger"),
         ],
     )
@@ -107,12 +122,38 @@ class TestConsent:
 
 
 class TestMessenger:
+    @pytest.mark.parametrize("purpose", ["marketing", "transactional"])
     @pytest.mark.parametrize(("ago", "expected"), [(DAY - SECOND, ""), (DAY, "outside_24h_window")])
-    def test_is_open_for_a_day_after_the_contact_wrote(self, contact: Contact, ago: timedelta, expected: str) -> None:
-        rewrite(message(contact, channel="messenger", direction="inbound"), created_at=NOW - ago)
-        answer = verdict(contact, Channel.MESSENGER)
+    def test_is_open_for_a_day_after_the_contact_wrote(
+        self, contact: Contact, ago: timedelta, expected: str, purpose: str
+    ) -> None:
+        wrote(contact, NOW - ago)
+        answer = verdict(contact, Channel.MESSENGER, purpose)
         assert answer.reason == expected
         assert answer.facts["last_heard_at"] == (NOW - ago).isoformat()
+        assert answer.facts["closes_at"] == (NOW - ago + DAY).isoformat()
+        assert answer.closes_at == (None if expected else NOW + SECOND)
+
+    def test_goes_by_when_the_contact_wrote_not_by_when_it_was_told(self, contact: Contact) -> None:
+        rewrite(wrote(contact, NOW - DAY), created_at=NOW)
+        assert reason(contact, Channel.MESSENGER) == "outside_24h_window"
+
+    def test_is_opened_by_the_page_that_was_written_to_alone(self, contact: Contact) -> None:
+        wrote(contact, NOW - SECOND, page_id="11111")
+        assert verdict(contact, Channel.MESSENGER, window=Window("11111")).reason == ""
+        assert verdict(contact, Channel.MESSENGER, window=Window("22222")).reason == "outside_24h_window"
+
+    def test_is_longer_or_always_open_with_a_tag(self, contact: Contact) -> None:
+        assert verdict(contact, Channel.MESSENGER, window=Window(length=None)).reason == ""
+        week = Window(length=7 * DAY, reason="outside_7d_window")
+        assert verdict(contact, Channel.MESSENGER, window=week).reason == "outside_7d_window"
+        wrote(contact, NOW - 7 * DAY + SECOND)
+        assert verdict(contact, Channel.MESSENGER, window=week).closes_at == NOW + SECOND
+
+    def test_is_closed_by_an_opt_out_whatever_the_tag(self, contact: Contact) -> None:
+        consent(contact, Channel.MESSENGER, "opt_out")
+        answer = verdict(contact, Channel.MESSENGER, "transactional", window=Window(length=None))
+        assert answer.reason == "Contact opted out of Messenger"
 
     def test_is_not_opened_in_another_account(self, contact: Contact, other_account: Account) -> None:
         MessageFactory(account=other_account, contact_id=contact.id, channel="messenger", direction="inbound")
