@@ -11,6 +11,11 @@ from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMi
 from accounts.models import Membership, Role
 from accounts.services import members
 
+PHONE_HELP = (
+    "Number that the account may text and call them at; kept as E.164, one without a prefix is read as one of the "
+    "account's `default_country`. Empty: none."
+)
+
 
 class MemberSerializer(StrictModelSerializer):
     """A user's place in the account."""
@@ -20,20 +25,21 @@ class MemberSerializer(StrictModelSerializer):
 
     class Meta:
         model = Membership
-        fields = ("id", "user_id", "email", "name", "role", "is_active", "created_at", "updated_at")
+        fields = ("id", "user_id", "email", "name", "phone", "role", "is_active", "created_at", "updated_at")
         read_only_fields = fields
 
 
 class MemberInput(StrictSerializer):
     """A member to add."""
 
-    example = {"email": "ada@example.com", "role": "editor"}
+    example = {"email": "ada@example.com", "role": "editor", "phone": "+14155550123"}
 
     email = serializers.EmailField(max_length=254, help_text="Address of a user; created when not known yet.")
     role = serializers.ChoiceField(choices=Role.choices, help_text="What they may do; at most your own role.")
     name = serializers.CharField(
         max_length=120, required=False, allow_blank=True, help_text="Full name of a new user, ≤ 120 characters."
     )
+    phone = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text=PHONE_HELP)
 
 
 class MemberChange(StrictSerializer):
@@ -45,6 +51,7 @@ class MemberChange(StrictSerializer):
         choices=Role.choices, required=False, help_text="What they may do; at most your own role."
     )
     is_active = serializers.BooleanField(required=False, help_text="false: no access and no new assignments.")
+    phone = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text=PHONE_HELP)
 
 
 class MemberFilter(django_filters.FilterSet):
@@ -79,6 +86,7 @@ class MemberViewSet(ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyM
             membership_id=membership.id,
             role=role,
             is_active=data.get("is_active"),
+            phone=data.get("phone"),
         )
 
     def perform_destroy(self, membership: Membership) -> None:

@@ -25,6 +25,11 @@ class Membership(AccountRow):
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER, help_text="What they may do.")
     is_active = models.BooleanField(default=True, help_text="Unset: no access and no new assignments.")
+    phone = models.CharField(
+        max_length=16,
+        blank=True,
+        help_text="Number that the account may text and call them at, E.164; the account knows it alone.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

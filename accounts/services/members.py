@@ -8,17 +8,20 @@ from django.db import transaction
 from accounts import audit
 from accounts.actors import Actor
 from accounts.models import Account, Membership, Role, User
-from accounts.problems import Conflict, Forbidden, Missing
+from accounts.phones import read_phone
+from accounts.problems import Conflict, Forbidden, Invalid, Missing, Problem
 
 
 @transaction.atomic
 def add_member(
-    *, account_id: UUID, actor: Actor, actor_role: Role, email: str, role: Role, name: str = ""
+    *, account_id: UUID, actor: Actor, actor_role: Role, email: str, role: Role, name: str = "", phone: str = ""
 ) -> Membership:
     """Make the user with this address a member; a user who is not known yet is created without a password."""
     refuse_more_than_own(actor_role, role)
     address = email.strip().lower()
-    Account.objects.select_for_update(no_key=True).get(pk=account_id)  # one at a time: no address is added twice
+    # one at a time: no address is added twice
+    account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
+    number = clean_phone(phone, account)
     user, is_new = User.objects.get_or_create(email=address, defaults={"name": name})
     if is_new:
         user.set_unusable_password()
@@ -27,8 +30,9 @@ def add_member(
     if existing is not None:
         hint = "change the role there" if existing.is_active else "set is_active there to let them in again"
         raise Conflict("already_member", f"{address} is member {existing.id} of this account; {hint}.", "email")
-    membership = Membership.objects.create(account_id=account_id, user=user, role=role)
-    _record(membership, actor, "member.added", None, {"email": address, "role": role.value})
+    membership = Membership.objects.create(account_id=account_id, user=user, role=role, phone=number)
+    added = {"email": address, "role": role.value} | ({"phone": number} if number else {})
+    _record(membership, actor, "member.added", None, added)
     return membership
 
 
@@ -41,8 +45,9 @@ def change_member(
     membership_id: UUID,
     role: Role | None = None,
     is_active: bool | None = None,
+    phone: str | None = None,
 ) -> Membership:
-    """Give a member another role, shut them out or let them in again; the last owner stays."""
+    """Give a member another role or phone (`""`: none), shut them out or let them in again; the last owner stays."""
     owners = Membership.objects.for_account(account_id).filter(role=Role.OWNER, is_active=True)
     other_owners = [owner.id for owner in owners.select_for_update().order_by("id") if owner.id != membership_id]
     membership = (
@@ -54,18 +59,20 @@ def change_member(
     )
     if membership is None:
         raise Missing
-    before = {"role": membership.role, "is_active": membership.is_active}
+    before = {"role": membership.role, "is_active": membership.is_active, "phone": membership.phone}
     wanted = {
         "role": before["role"] if role is None else role.value,
         "is_active": before["is_active"] if is_active is None else is_active,
+        "phone": before["phone"] if phone is None else clean_phone(phone, Account.objects.get(pk=account_id)),
     }
     after = {name: value for name, value in wanted.items() if value != before[name]}
     if not after:
         return membership
     refuse_more_than_own(actor_role, Role(membership.role))
     refuse_more_than_own(actor_role, role or Role(membership.role))
-    was_owner = before == {"role": Role.OWNER.value, "is_active": True}
-    if was_owner and not other_owners:
+    is_owner = membership.role == Role.OWNER and membership.is_active
+    stays_owner = wanted["role"] == Role.OWNER and wanted["is_active"]
+    if is_owner and not stays_owner and not other_owners:
         raise Conflict("last_owner", "This is the account's last owner; make another member owner first.")
     for name, value in after.items():
         setattr(membership, name, value)
@@ -79,6 +86,14 @@ def remove_member(*, account_id: UUID, actor: Actor, actor_role: Role, membershi
     return change_member(
         account_id=account_id, actor=actor, actor_role=actor_role, membership_id=membership_id, is_active=False
     )
+
+
+def clean_phone(raw: str, account: Account) -> str:
+    """Return a member's number in E.164, read as a contact's is; raises Invalid."""
+    try:
+        return read_phone(raw.strip(), account.default_country)
+    except ValueError as error:
+        raise Invalid(Problem("invalid", str(error), "phone")) from error
 
 
 def refuse_more_than_own(own: Role, wanted: Role) -> None:

@@ -30,22 +30,26 @@ class NewMemberForm(StaffForm):
 
     class Meta:
         model = Membership
-        fields = ("email", "name", "role")
+        fields = ("email", "name", "phone", "role")
 
 
 @admin.register(Membership)
 class MembershipAdmin(AccountScopedAdmin):
-    """Members and their roles; nobody gives or takes a role above their own. Deleting one shuts them out."""
+    """Members and their roles; nobody gives or takes a role above their own. Deleting one shuts them out.
+
+    Everybody changes their own phone.
+    """
 
     write_role = Role.ADMIN
-    list_display = ("user", "email", "account", "role", "is_active", "created_at")
+    list_display = ("user", "email", "phone", "account", "role", "is_active", "created_at")
     list_filter = ("role", "is_active")
     list_select_related = ("user", "account")
-    search_fields = ("user__email", "user__name")
+    search_fields = ("user__email", "user__name", "phone")
     search_ids = ("id", "user_id")
     linked_by = ("user",)
     readonly_fields = ("user", "account", "email", "created_at", "updated_at")
-    fields = ("user", "email", "account", "role", "is_active", "created_at", "updated_at")
+    readonly_to_themselves = (*readonly_fields, "role", "is_active")
+    fields = ("user", "email", "account", "phone", "role", "is_active", "created_at", "updated_at")
 
     @admin.display(ordering="user__email")
     def email(self, membership: Membership) -> str:
@@ -60,7 +64,13 @@ class MembershipAdmin(AccountScopedAdmin):
         return NewMemberForm.Meta.fields if obj is None else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return () if obj is None else self.readonly_fields
+        if obj is None:
+            return ()
+        return self.readonly_fields if super().has_change_permission(request, obj) else self.readonly_to_themselves
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_own = isinstance(obj, Membership) and obj.user_id == request.user.pk
+        return is_own or super().has_change_permission(request, obj)
 
     def perform_create(self, acting: Acting, data: dict[str, Any]) -> Membership:
         role = Role(data.pop("role"))

@@ -26,6 +26,7 @@ class MemberViewSet(UsagesMixin, PlainMemberViewSet):
             membership_id=membership.id,
             role=Role(data["role"]) if "role" in data else None,
             is_active=data.get("is_active"),
+            phone=data.get("phone"),
         )
 
     def perform_destroy(self, membership: Membership) -> None:

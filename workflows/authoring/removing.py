@@ -7,6 +7,7 @@ somebody who deletes and somebody who refers one waits for the other and then se
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -33,7 +34,7 @@ def delete_secret(*, account_id: UUID, actor: Actor, secret_id: UUID) -> None:
 @transaction.atomic
 def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) -> None:
     """Forget a connection; Conflict (`in_use`) while a workflow names it."""
-    with unused(account_id, Target("connection", connection_id)):
+    with unused(account_id, Target("connection", connection_id), Target("page", connection_id)):
         connections.delete_connection(account_id=account_id, actor=actor, connection_id=connection_id)
 
 
@@ -67,16 +68,23 @@ def change_member(
     membership_id: UUID,
     role: Role | None = None,
     is_active: bool | None = None,
+    phone: str | None = None,
 ) -> Membership:
     """Change a member as `members.change_member` does; nobody is shut out whom a workflow names (`in_use`)."""
-    changes = {"actor_role": actor_role, "membership_id": membership_id, "role": role, "is_active": is_active}
+    changes: dict[str, Any] = {
+        "actor_role": actor_role,
+        "membership_id": membership_id,
+        "role": role,
+        "is_active": is_active,
+        "phone": phone,
+    }
     if is_active is not False:
-        return members.change_member(account_id=account_id, actor=actor, **changes)  # type: ignore[arg-type]
+        return members.change_member(account_id=account_id, actor=actor, **changes)
     user_id = Membership.objects.for_account(account_id).filter(id=membership_id).values_list("user_id").first()
     if user_id is None:
         raise Missing
     with unused(account_id, Target("user", user_id[0])):
-        return members.change_member(account_id=account_id, actor=actor, **changes)  # type: ignore[arg-type]
+        return members.change_member(account_id=account_id, actor=actor, **changes)
 
 
 @transaction.atomic

@@ -26,6 +26,7 @@ class TestListing:
                 "user_id": str(viewer.user_id),
                 "email": viewer.user.email,
                 "name": viewer.user.name,
+                "phone": "",
                 "role": "viewer",
                 "is_active": True,
                 "created_at": viewer.created_at.isoformat().replace("+00:00", "Z"),
@@ -76,12 +77,56 @@ class TestAdding:
             ({"email": "ada", "role": "viewer"}, "email"),
             ({"email": "a@" + "b" * 250 + ".com", "role": "viewer"}, "email"),
             ({"email": "ada@example.com", "role": "king"}, "role"),
+            ({"email": "ada@example.com", "role": "viewer", "phone": "call me"}, "phone"),
         ],
     )
     def test_names_the_field_that_is_wrong(self, body: dict[str, str], attr: str, admin_api: APIClient) -> None:
         status, _, named = code(admin_api.post("/api/v1/members", body))
         assert (status, named) == (400, attr)
         assert not User.objects.filter(email="ada@example.com").exists()
+
+
+class TestPhone:
+    def test_is_kept_as_e164_in_this_account_alone(self, admin_api: APIClient, account: Account) -> None:
+        elsewhere = MembershipFactory(user=UserFactory(email="ada@example.com"))
+        body = {"email": "ada@example.com", "role": "viewer", "phone": " (415) 555-0123 "}
+        response = admin_api.post("/api/v1/members", body)
+        assert (response.status_code, response.json()["phone"]) == (201, "+14155550123")
+        elsewhere.refresh_from_db()
+        assert elsewhere.phone == ""
+        entry = AuditEntry.objects.for_account(account.id).get(verb="member.added")
+        assert entry.after == {"email": "ada@example.com", "role": "viewer", "phone": "+14155550123"}
+
+    def test_is_changed_and_taken_away_with_audit(self, admin_api: APIClient, account: Account) -> None:
+        member = MembershipFactory(account=account)
+        path = f"/api/v1/members/{member.id}"
+        assert admin_api.patch(path, {"phone": "+491711234567"}).json()["phone"] == "+491711234567"
+        assert admin_api.patch(path, {"phone": ""}).json()["phone"] == ""
+        entries = AuditEntry.objects.for_account(account.id).filter(verb="member.changed").order_by("id")
+        assert [(entry.before, entry.after) for entry in entries] == [
+            ({"phone": ""}, {"phone": "+491711234567"}),
+            ({"phone": "+491711234567"}, {"phone": ""}),
+        ]
+
+    def test_that_is_none_changes_nothing(self, admin_api: APIClient, account: Account) -> None:
+        member = MembershipFactory(account=account, phone="+491711234567")
+        response = admin_api.patch(f"/api/v1/members/{member.id}", {"phone": "12", "role": "viewer"})
+        assert code(response) == (400, "invalid", "phone")
+        member.refresh_from_db()
+        assert (member.phone, member.role) == ("+491711234567", "editor")
+
+    def test_of_the_last_owner_can_be_changed(self, account: Account) -> None:
+        owner_api = client_for(account, "owner")
+        own = Membership.objects.for_account(account.id).get(user=owner_api.api_key.user)
+        response = owner_api.patch(f"/api/v1/members/{own.id}", {"phone": "+491711234567"})
+        assert (response.status_code, response.json()["role"]) == (200, "owner")
+
+    def test_is_given_by_nobody_below(self, admin_api: APIClient, account: Account) -> None:
+        owner = MembershipFactory(account=account, role=Role.OWNER)
+        response = admin_api.patch(f"/api/v1/members/{owner.id}", {"phone": "+491711234567"})
+        assert code(response) == (403, "permission_denied", None)
+        owner.refresh_from_db()
+        assert owner.phone == ""
 
 
 class TestGranting:

@@ -165,7 +165,12 @@ SAMPLES: Mapping[str, Callable[[Account], Any]] = {
 PDF = b"%PDF-1.7\n"
 ADDED: Mapping[str, Callable[[Account], dict[str, Any]]] = {
     "accounts.ApiKey": lambda account: {"name": "Shop", "role": "viewer", "expires_at_0": "", "expires_at_1": ""},
-    "accounts.Membership": lambda account: {"email": "new@example.com", "name": "New", "role": "viewer"},
+    "accounts.Membership": lambda account: {
+        "email": "new@example.com",
+        "name": "New",
+        "phone": "+14155550123",
+        "role": "viewer",
+    },
     "accounts.Team": lambda account: {"name": "Sales", "people": [MembershipFactory(account=account).pk]},
     "crm.Contact": lambda account: {"first_name": "Ada", "email": "ada@example.org", "tags": "VIP\nNew"},
     "crm.Campaign": lambda account: {
@@ -262,9 +267,13 @@ CHANGED: Mapping[str, dict[str, Any] | Callable[[Any], dict[str, Any]]] = {
         "workflow_creation_limit": "500",
         "workflow_limit": "10",
         "frequency_cap": "2",
+        "emails_per_second": "50",
+        "sms_per_second": "50",
+        "calls_per_second": "5",
+        "messenger_per_second": "50",
         "log_retention_days": "30",
     },
-    "accounts.Membership": {"role": "viewer", "is_active": "on"},
+    "accounts.Membership": {"phone": "+14155550124", "role": "viewer", "is_active": "on"},
     "accounts.Team": {"name": "Renamed", "people": []},
     "crm.Contact": {"first_name": "Grace", "last_name": "Hopper", "email": "grace@example.org", "tags": "Pioneer"},
     "crm.Campaign": {"name": "Renamed", "description": "", "status": "paused", "enrollment_limit": ""},

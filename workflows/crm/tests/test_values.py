@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.crm import values
+from accounts import phones
 from workflows.crm.models import CustomField
 from workflows.crm.values import clean_email, clean_field, clean_phone, clean_text, clean_timezone, email_identity
 
@@ -102,7 +102,7 @@ class TestCleanPhone:
     )
     def test_short_cut_and_library_agree(self, country_code: int, number: str) -> None:
         text = f"+{country_code}{number}"
-        if values._E164.fullmatch(text) and values._is_plain(text):
+        if phones._E164.fullmatch(text) and phones._is_plain(text):
             parsed = phonenumbers.parse(text, "US")
             assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == text
             assert phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
