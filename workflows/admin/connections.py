@@ -16,8 +16,11 @@ from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.connection_forms import FORMS, ConnectionForm, SmtpForm
 from workflows.authoring import removing
 from workflows.engine import clock
-from workflows.messaging.models import Connection, ConnectionStatus, Message
+from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Message
+from workflows.messaging.services.connection_kinds import KINDS
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
+
+CALLBACK_LABELS = {"url": "Callback URL", "verify_token": "Verify token"}
 
 
 def test(acting: Acting, row: Connection, data: dict[str, Any]) -> str:
@@ -63,7 +66,7 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         form = form_for(request, obj)
-        own = ("name", *form.settings_fields, *form.secrets())
+        own = ("name", *form.settings_fields, "messages_per_second", *form.secrets())
         if obj is None:
             return (*own, "is_enabled")
         forget = [f"forget_{name}" for name in form.secrets()]
@@ -93,7 +96,15 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     def get_panels(self, request: HttpRequest, row: Connection) -> list[Panel]:
         sent = Message.objects.for_account(row.account_id).filter(connection_id=row.id).order_by("-created_at", "-id")
+        callback = KINDS[ConnectionKind(row.kind)].callback(row)
+        settings = Panel(
+            title="To set at the provider",
+            headings=("", ""),
+            rows=cells((CALLBACK_LABELS[name], copyable(value)) for name, value in callback.items()),
+            notes=("So that it tells of answers and receipts.",),
+        )
         return [
+            *([settings] if callback else []),
             Panel(
                 title="Sent through it",
                 headings=("When", "To", "Subject", "Status"),
@@ -103,7 +114,7 @@ class ConnectionAdmin(AccountScopedAdmin):
                 ),
                 link=list_of(Message, connection_id=row.id),
                 empty="Nothing went through it yet.",
-            )
+            ),
         ]
 
     def perform_create(self, acting: Acting, data: dict[str, Any]) -> Connection:
@@ -112,12 +123,15 @@ class ConnectionAdmin(AccountScopedAdmin):
             kind=data["kind"],
             name=data["name"],
             settings=settings_of(data, data["kind"]),
+            messages_per_second=data["messages_per_second"],
             is_enabled=data["is_enabled"],
             **{name: data[name] or None for name in FORMS[data["kind"]].secrets()},
         )
 
     def perform_change(self, acting: Acting, row: Connection, data: dict[str, Any]) -> Connection:
-        changes: dict[str, Any] = {name: data[name] for name in ("name", "is_enabled") if name in data}
+        changes: dict[str, Any] = {
+            name: data[name] for name in ("name", "messages_per_second", "is_enabled") if name in data
+        }
         if settings := settings_of(data, row.kind):
             changes["settings"] = settings
         for name in FORMS[row.kind].secrets():
@@ -129,6 +143,10 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     def perform_delete(self, acting: Acting, row: Connection) -> None:
         removing.delete_connection(**acting.on_behalf(), connection_id=row.id)
+
+
+def copyable(text: str) -> str:
+    return format_html('<code class="break-all">{}</code>', text)
 
 
 def form_for(request: HttpRequest, row: Connection | None) -> type[ConnectionForm]:

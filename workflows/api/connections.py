@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -11,15 +11,24 @@ from rest_framework.response import Response
 from accounts.api.serializers import NoInput, StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from accounts.models import Role
+from accounts.models.account import MAXIMUM_PER_SECOND
 from workflows.api.connection_settings import ConnectionSettingsField
 from workflows.api.usages import UsagesMixin
 from workflows.authoring import removing
 from workflows.crm.services.usages import Target
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind
+from workflows.messaging.services.connection_kinds import KINDS
 from workflows.messaging.services.connections import change_connection, create_connection, try_connection
 
 PASSWORD_LENGTH = 4096
+
+
+class Webhook(serializers.Serializer[Any]):
+    """Where a provider calls back, as people tell it."""
+
+    url = serializers.CharField(help_text="The address that it calls.")
+    verify_token = serializers.CharField(required=False, help_text="What Meta shows before it calls; others need none.")
 
 
 class ConnectionSerializer(StrictModelSerializer):
@@ -28,6 +37,10 @@ class ConnectionSerializer(StrictModelSerializer):
     settings = ConnectionSettingsField(read_only=True, help_text="Where and how to connect, as its kind has it.")
     has_password = serializers.SerializerMethodField(help_text="Whether a password is kept for it.")
     has_webhook_secret = serializers.SerializerMethodField(help_text="Whether a webhook secret is kept for it.")
+
+    webhook = serializers.SerializerMethodField(
+        help_text="What to set at the provider so that it calls back; null: it does not."
+    )
 
     class Meta:
         model = Connection
@@ -38,6 +51,8 @@ class ConnectionSerializer(StrictModelSerializer):
             "settings",
             "has_password",
             "has_webhook_secret",
+            "webhook",
+            "messages_per_second",
             "is_enabled",
             "status",
             "last_error",
@@ -46,6 +61,10 @@ class ConnectionSerializer(StrictModelSerializer):
             "updated_at",
         )
         read_only_fields = fields
+
+    @extend_schema_field(Webhook(allow_null=True))
+    def get_webhook(self, connection: Connection) -> dict[str, str] | None:
+        return KINDS[ConnectionKind(connection.kind)].callback(connection) or None
 
     def get_has_password(self, connection: Connection) -> bool:
         return connection.secret_id is not None
@@ -83,6 +102,16 @@ class ConnectionChange(StrictSerializer):
             "shown, like the password; null: none."
         ),
     )
+    messages_per_second = serializers.IntegerField(
+        min_value=1,
+        max_value=MAXIMUM_PER_SECOND,
+        required=False,
+        allow_null=True,
+        help_text=(
+            "Messages or calls through it in any second at most; more are `scheduled`. Null: as many as the account's "
+            "own limits allow."
+        ),
+    )
     is_enabled = serializers.BooleanField(required=False, help_text="Whether anything is sent through it.")
 
 
@@ -115,7 +144,7 @@ class ConnectionViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, Upda
         return change_connection(**self.on_behalf(), connection_id=connection.id, changes=data)
 
     def usage_target(self, instance: Connection) -> Target:
-        return Target("connection", instance.id)
+        return Target("page" if instance.kind == ConnectionKind.MESSENGER else "connection", instance.id)
 
     def perform_destroy(self, connection: Connection) -> None:
         removing.delete_connection(**self.on_behalf(), connection_id=connection.id)

@@ -3,9 +3,10 @@
 from typing import Any, ClassVar
 
 from django import forms
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from accounts.admin.forms import StaffForm
+from accounts.models.account import MAXIMUM_PER_SECOND
 from workflows.messaging.models import Connection, ConnectionKind
 
 
@@ -28,6 +29,14 @@ class ConnectionForm(StaffForm):
 
     kind: ClassVar[ConnectionKind]
     settings_fields: ClassVar[tuple[str, ...]]
+
+    messages_per_second = forms.IntegerField(
+        min_value=1,
+        max_value=MAXIMUM_PER_SECOND,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Messages or calls through it in any second at most; empty: as the account's limits allow.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         connection: Connection | None = kwargs.get("instance")

@@ -7,6 +7,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from accounts.api.serializers import StrictSerializer
+from workflows.api.connection_settings.messenger import MessengerSettings
 from workflows.api.connection_settings.smtp import SmtpSettings
 from workflows.api.connection_settings.twilio import TwilioSettings
 from workflows.messaging.models import ConnectionKind
@@ -14,6 +15,7 @@ from workflows.messaging.models import ConnectionKind
 KINDS: dict[str, type[StrictSerializer]] = {
     ConnectionKind.SMTP: SmtpSettings,
     ConnectionKind.TWILIO: TwilioSettings,
+    ConnectionKind.MESSENGER: MessengerSettings,
 }
 
 

@@ -2,6 +2,7 @@
 
 import enum
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.scoping import AccountRow
@@ -13,6 +14,7 @@ class ConnectionKind(enum.StrEnum):
 
     SMTP = "smtp"
     TWILIO = "twilio"
+    MESSENGER = "messenger"
 
 
 class ConnectionStatus(models.TextChoices):
@@ -47,6 +49,12 @@ class Connection(AccountRow):
         help_text="What proves that a callback comes from the provider, where that is not the password.",
     )
     is_enabled = models.BooleanField(default=True, help_text="Whether anything is sent through it.")
+    messages_per_second = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Messages or calls through it in any second at most, 1–1000; empty: as the account's limits allow.",
+    )
     status = models.CharField(
         max_length=8,
         choices=ConnectionStatus.choices,

@@ -2,6 +2,7 @@
 
 from workflows.messaging.models import ConnectionKind
 from workflows.messaging.services.connection_kinds.base import Kind
+from workflows.messaging.services.connection_kinds.messenger import MESSENGER
 from workflows.messaging.services.connection_kinds.smtp import SMTP
 from workflows.messaging.services.connection_kinds.twilio import TWILIO
 
@@ -10,4 +11,5 @@ __all__ = ["KINDS", "Kind"]
 KINDS = {
     ConnectionKind.SMTP: SMTP,
     ConnectionKind.TWILIO: TWILIO,
+    ConnectionKind.MESSENGER: MESSENGER,
 }

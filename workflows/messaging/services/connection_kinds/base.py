@@ -19,3 +19,5 @@ class Kind:
     """Settings that say where the password goes."""
     has_webhook_secret: bool = False
     """Whether a second secret proves that a callback comes from the provider."""
+    callback: Callable[[Connection], dict[str, str]] = lambda connection: {}
+    """Return what people set at the provider so that it calls back: `url`, and `verify_token` where it wants one."""

@@ -55,4 +55,9 @@ def try_out(connection: Connection) -> None:
     sign_in(TwilioAccount.of(connection))
 
 
-TWILIO = Kind(complete_settings, try_out, places=("account_sid", "api_host"))
+def callback(connection: Connection) -> dict[str, str]:
+    """Return what a number's webhook for messages is set up with."""
+    return {"url": TwilioAccount.of(connection).callback_url}
+
+
+TWILIO = Kind(complete_settings, try_out, places=("account_sid", "api_host"), callback=callback)
