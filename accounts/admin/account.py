@@ -10,7 +10,7 @@ from accounts.admin.base import AccountScopedAdmin
 from accounts.admin.forms import StaffForm
 from accounts.admin.staff import Acting
 from accounts.models import Account, Role
-from accounts.services.accounts import CHANGEABLE, update_account
+from accounts.services.accounts import CHANGEABLE, SENDING_LIMITS, update_account
 
 
 class AccountForm(StaffForm):
@@ -45,6 +45,7 @@ class AccountAdmin(AccountScopedAdmin):
                 )
             },
         ),
+        ("Sending limits", {"fields": SENDING_LIMITS}),
         ("Times", {"fields": ("created_at", "updated_at")}),
     )
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from accounts.api.views import AccountViewSet, RetrieveMixin, UpdateMixin
 from accounts.models import Account, Role
+from accounts.models.account import MAXIMUM_PER_SECOND
 from accounts.services import accounts
 
 
@@ -17,6 +18,10 @@ class AccountSerializer(StrictModelSerializer):
         model = Account
         fields = ("id", *accounts.CHANGEABLE, "created_at", "updated_at")
         read_only_fields = fields
+
+
+def sending_limit(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=MAXIMUM_PER_SECOND, required=False, help_text=help_text)
 
 
 class AccountChange(StrictSerializer):
@@ -45,6 +50,10 @@ class AccountChange(StrictSerializer):
         required=False,
         help_text="Marketing messages that a contact gets on one channel within 24 hours at most.",
     )
+    emails_per_second = sending_limit("E-mails sent in any second at most.")
+    sms_per_second = sending_limit("SMS sent in any second at most; more are `scheduled`.")
+    calls_per_second = sending_limit("Calls and voicemails begun in any second at most.")
+    messenger_per_second = sending_limit("Messenger messages sent in any second at most.")
     log_retention_days = serializers.IntegerField(
         min_value=1,
         max_value=accounts.LONGEST_RETENTION_DAYS,

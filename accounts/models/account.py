@@ -5,6 +5,9 @@ from django.db import models
 
 from accounts.scoping import Row
 
+MAXIMUM_PER_SECOND = 1000
+PER_SECOND = [MinValueValidator(1), MaxValueValidator(MAXIMUM_PER_SECOND)]
+
 
 class Account(Row):
     """One customer of the installation: everything else belongs to exactly one account."""
@@ -20,6 +23,18 @@ class Account(Row):
     workflow_limit = models.PositiveIntegerField(default=500, help_text="Workflows that may exist at a time.")
     frequency_cap = models.PositiveIntegerField(
         default=3, help_text="Marketing messages that a contact gets on one channel within 24 hours at most."
+    )
+    emails_per_second = models.PositiveIntegerField(
+        default=300, validators=PER_SECOND, help_text="E-mails sent in any second at most, 1–1000."
+    )
+    sms_per_second = models.PositiveIntegerField(
+        default=100, validators=PER_SECOND, help_text="SMS sent in any second at most, 1–1000."
+    )
+    calls_per_second = models.PositiveIntegerField(
+        default=10, validators=PER_SECOND, help_text="Calls and voicemails begun in any second at most, 1–1000."
+    )
+    messenger_per_second = models.PositiveIntegerField(
+        default=100, validators=PER_SECOND, help_text="Messenger messages sent in any second at most, 1–1000."
     )
     log_retention_days = models.PositiveIntegerField(
         default=90,

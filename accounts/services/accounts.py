@@ -1,6 +1,7 @@
 """The account itself."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,15 @@ from django.db import transaction
 from accounts import audit
 from accounts.actors import Actor
 from accounts.models import Account, Membership, Role, User
+from accounts.models.account import MAXIMUM_PER_SECOND
 from accounts.problems import Invalid, Missing, Problem
 from accounts.standards import is_country, is_currency, is_time_zone
 
 MAXIMUM_LIMIT = 1_000_000
 API_LIMITS = ("request_limit", "workflow_creation_limit")
 LIMITS = (*API_LIMITS, "workflow_limit", "frequency_cap")
-CHANGEABLE = ("name", "timezone", "currency", "default_country", *LIMITS, "log_retention_days")
+SENDING_LIMITS = ("emails_per_second", "sms_per_second", "calls_per_second", "messenger_per_second")
+CHANGEABLE = ("name", "timezone", "currency", "default_country", *LIMITS, *SENDING_LIMITS, "log_retention_days")
 LONGEST_NAME = 120
 LONGEST_RETENTION_DAYS = 3650
 
@@ -98,7 +101,9 @@ def account_problems(fields: Mapping[str, Any]) -> list[Problem]:
             lambda days: 1 <= days <= LONGEST_RETENTION_DAYS,
             f"must lie between 1 and {LONGEST_RETENTION_DAYS}.",
         ),
-    } | dict.fromkeys(LIMITS, (lambda limit: 1 <= limit <= MAXIMUM_LIMIT, f"must lie between 1 and {MAXIMUM_LIMIT}."))
+    }
+    for names, highest in ((LIMITS, MAXIMUM_LIMIT), (SENDING_LIMITS, MAXIMUM_PER_SECOND)):
+        checks |= dict.fromkeys(names, (partial(is_limit, highest=highest), f"must lie between 1 and {highest}."))
     problems = []
     for name, value in fields.items():
         if name not in checks:
@@ -108,6 +113,10 @@ def account_problems(fields: Mapping[str, Any]) -> list[Problem]:
         if not is_fine(value):
             problems.append(Problem("invalid", f"{name} {rule}", name))
     return problems
+
+
+def is_limit(limit: int, *, highest: int) -> bool:
+    return 1 <= limit <= highest
 
 
 def owner_problems(email: str, password: str) -> list[Problem]:

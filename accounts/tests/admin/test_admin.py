@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Account, AuditEntry, Membership, Role, User
-from accounts.services.accounts import LIMITS
+from accounts.services.accounts import LIMITS, SENDING_LIMITS
 from accounts.tests.factories import (
     PASSWORD,
     ApiKeyFactory,
@@ -115,7 +115,7 @@ class TestPages:
 class TestAccountPage:
     def change(self, user: User, account: Account, **changes: str) -> int:
         fields = {name: getattr(account, name) for name in ("name", "timezone", "currency", "default_country")}
-        limits = (*LIMITS, "log_retention_days")
+        limits = (*LIMITS, *SENDING_LIMITS, "log_retention_days")
         fields |= {name: getattr(account, name) for name in limits} | changes
         return client_of(user).post(reverse("admin:accounts_account_change", args=[account.pk]), fields).status_code
 

@@ -24,6 +24,10 @@ class TestAccount:
             "workflow_creation_limit": MAXIMUM_LIMIT,
             "workflow_limit": 500,
             "frequency_cap": 3,
+            "emails_per_second": 300,
+            "sms_per_second": 100,
+            "calls_per_second": 10,
+            "messenger_per_second": 100,
             "log_retention_days": 90,
         }
 
@@ -58,6 +62,8 @@ class TestAccount:
             ("request_limit", "100"),
             ("workflow_limit", -1),
             ("frequency_cap", 0),
+            ("sms_per_second", 0),
+            ("emails_per_second", 1001),
             ("log_retention_days", 3651),
             ("id", "00000000-0000-0000-0000-000000000000"),
         ],
