@@ -43,6 +43,9 @@ class WorkflowDispatch(BulkAccountRow):
         default=0, help_text="Calls that were refused as too many, in a row."
     )
     rate_limited_since = models.DateTimeField(null=True, help_text="When the first of these was refused.")
+    paced_until = models.DateTimeField(
+        null=True, help_text="When it gets its turn by the sending limits, if it was held back for them."
+    )
     is_ambiguous = models.BooleanField(default=False, help_text="A call may have had its effect, nobody knows.")
     request = models.JSONField(null=True, help_text="The prepared request; removed once its outcome is known.")
 
@@ -55,6 +58,11 @@ class WorkflowDispatch(BulkAccountRow):
             ),
             models.Index(
                 fields=["lane", "due_at"], condition=Q(status="ready", lost_leases__gt=0), name="dispatch_lost"
+            ),
+            models.Index(
+                fields=["lane", "account", "host", "paced_until"],
+                condition=Q(status="scheduled", paced_until__isnull=False),
+                name="dispatch_paced",
             ),
             models.Index(fields=["lease_until"], condition=Q(lease_id__isnull=False), name="dispatch_leased"),
         ]

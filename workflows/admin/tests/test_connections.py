@@ -15,6 +15,7 @@ BODY = {
     "account_sid": SID,
     "api_host": "postbox.test",
     "numbers": "+14155550100 sms voice\n\n +1 415 555 0101",
+    "messages_per_second": "3",
     "password": "open sesame",
     "is_enabled": "on",
 }
@@ -44,6 +45,7 @@ class TestTwilio:
 
     def test_is_connected_with_its_numbers(self, connection):
         assert (connection.kind, connection.name, connection.is_enabled) == ("twilio", "SMS", True)
+        assert connection.messages_per_second == 3
         assert connection.settings == {
             "account_sid": SID,
             "api_host": "postbox.test",
@@ -57,6 +59,7 @@ class TestTwilio:
     def test_shows_everything_but_the_token(self, browser, connection):
         page = browser.get(f"/admin/messaging/connection/{connection.id}/change/").content.decode()
         assert "+14155550100 sms voice" in page
+        assert 'name="messages_per_second" value="3"' in page
         assert "sesame" not in page
         assert "+14155550101" in browser.get("/admin/messaging/connection/").content.decode()
 

@@ -70,6 +70,8 @@ class TestConnections:
             ({"settings": {"host": "a.example", "port": 65536}}, "max_value", "settings.port"),
             ({"settings": {"host": "a.example", "security": "ssl"}}, "invalid_choice", "settings.security"),
             ({"password": "x" * 4097}, "max_length", "password"),
+            ({"messages_per_second": 0}, "min_value", "messages_per_second"),
+            ({"messages_per_second": 1001}, "max_value", "messages_per_second"),
         ],
     )
     def test_are_refused(self, admin_api, account, change, code, attr):
@@ -78,6 +80,17 @@ class TestConnections:
         assert [(error["code"], error["attr"]) for error in response.json()["errors"]] == [(code, attr)]
         assert not Connection.objects.filter(account=account).exists()
         assert not Secret.objects.filter(account=account).exists()
+
+    def test_have_a_limit_that_comes_and_goes(self, admin_api, account, connection):
+        assert connection["messages_per_second"] is None
+        for limit in (5, None):
+            response = admin_api.patch(f"{URL}/{connection['id']}", {"messages_per_second": limit})
+            assert (response.status_code, response.json()["messages_per_second"]) == (200, limit)
+            entry = AuditEntry.objects.for_account(account.id).filter(verb="connection.updated").latest("id")
+            assert entry.after["messages_per_second"] == limit
+        assert (
+            admin_api.post(URL, {**BODY, "name": "Slow", "messages_per_second": 1}).json()["messages_per_second"] == 1
+        )
 
     def test_have_a_name_once(self, admin_api, account, connection):
         response = admin_api.post(URL, BODY)

@@ -1,4 +1,4 @@
-"""Rows of what goes out: messages, templates, files, secrets, connections, hosts in trouble, legal calling hours."""
+"""Rows of what goes out: messages, templates, files, secrets, connections and their limits, legal calling hours."""
 
 from workflows.messaging.models.calling_hours import CallingHours, DayOfRule
 from workflows.messaging.models.circuit import CircuitBreaker
@@ -6,6 +6,7 @@ from workflows.messaging.models.connection import Connection, ConnectionKind, Co
 from workflows.messaging.models.media import Media
 from workflows.messaging.models.message import Direction, Message, MessageStatus
 from workflows.messaging.models.secret import Secret
+from workflows.messaging.models.slot import SendingSlot
 from workflows.messaging.models.template import EmailTemplate
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "Message",
     "MessageStatus",
     "Secret",
+    "SendingSlot",
 ]

@@ -6,7 +6,7 @@ from accounts.scoping import AccountRow
 
 
 class CircuitBreaker(AccountRow):
-    """A host or connection that failed when the account last called it; a success removes the row."""
+    """A host or connection that failed, or had enough, when the account last called it; a success removes the row."""
 
     host = models.CharField(max_length=255, help_text="The host, with its port where unusual, or a connection's id.")
     failures = models.PositiveIntegerField(default=0, help_text="Failed calls in a row.")
@@ -14,6 +14,10 @@ class CircuitBreaker(AccountRow):
     openings = models.PositiveSmallIntegerField(default=0, help_text="How often it opened since the last success.")
     open_until = models.DateTimeField(null=True, help_text="No calls until then; afterwards one tries. Empty: closed.")
     probe_until = models.DateTimeField(null=True, help_text="Until then the one that tries has time to tell.")
+
+    slowed_until = models.DateTimeField(
+        null=True, help_text="No calls until then: it refused one as one too many. Empty: it did not lately."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "host"], name="circuit_once")]

@@ -21,6 +21,7 @@ def connect(
     settings: Mapping[str, Any],
     secret_id: UUID | None = None,
     webhook_secret_id: UUID | None = None,
+    messages_per_second: int | None = None,
     is_enabled: bool = True,
 ) -> Connection:
     """Make a connection with settings that are complete; raises Conflict (`name_taken`)."""
@@ -33,6 +34,7 @@ def connect(
                 settings=dict(settings),
                 secret_id=secret_id,
                 webhook_secret_id=webhook_secret_id,
+                messages_per_second=messages_per_second,
                 is_enabled=is_enabled,
             )
             audit.record(
@@ -56,5 +58,6 @@ def facts(connection: Connection) -> dict[str, Any]:
         **connection.settings,
         "has_password": connection.secret_id is not None,
         "has_webhook_secret": connection.webhook_secret_id is not None,
+        "messages_per_second": connection.messages_per_second,
         "is_enabled": connection.is_enabled,
     }

@@ -33,6 +33,7 @@ def create_connection(
     settings: Mapping[str, Any],
     password: str | None = None,
     webhook_secret: str | None = None,
+    messages_per_second: int | None = None,
     is_enabled: bool = True,
 ) -> Connection:
     """Make a connection; its password and its webhook secret become secrets.
@@ -51,6 +52,7 @@ def create_connection(
         kind=ConnectionKind(kind),
         name=name,
         settings=complete,
+        messages_per_second=messages_per_second,
         is_enabled=is_enabled,
         **secrets,
     )
@@ -77,6 +79,7 @@ def change_connection(*, account_id: UUID, actor: Actor, connection_id: UUID, ch
         connection.settings = settings
     connection.name = changes.get("name", connection.name)
     connection.is_enabled = changes.get("is_enabled", connection.is_enabled)
+    connection.messages_per_second = changes.get("messages_per_second", connection.messages_per_second)
     check_webhook_secret(connection.kind, changes.get("webhook_secret"))
     forgotten = [set_secret(connection, name, changes[name], actor) for name in SECRETS if name in changes]
     try:
