@@ -215,7 +215,9 @@ ENGINE = {
         "http": {"total": 96, "per_account": 72, "per_host": 24},
         "email": {"total": 32, "per_account": 24, "per_host": 12},
         "sms": {"total": 32, "per_account": 24, "per_host": 12},
-        "code": {"total": 12, "per_account": 6, "per_host": 6},  # processes of ≤ 200 MB, behind everything else
+        "voice": {"total": 16, "per_account": 12, "per_host": 8},
+        "messenger": {"total": 32, "per_account": 24, "per_host": 12},
+        "code": {"total": 6, "per_account": 4, "per_host": 4},  # processes of ≤ 200 MB, behind everything else
     },
     "clock_file": env.str("ENGINE_CLOCK_FILE", default=""),  # proofs and the benchmark: seconds ahead of the database
 }

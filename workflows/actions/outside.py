@@ -18,6 +18,7 @@ class Lane(enum.StrEnum):
     CODE = "code"
     EMAIL = "email"
     HTTP = "http"
+    MESSENGER = "messenger"
     SMS = "sms"
 
 
@@ -73,7 +74,10 @@ class CallFailed(Exception):
 
 
 class Retryable(CallFailed):
-    """Another attempt may succeed; `retry_after` is the provider's own wish, already parsed."""
+    """Another attempt may succeed; `retry_after` is the provider's own wish, already parsed.
+
+    `in_the_end` is what the step reports once no attempt is left; None: it fails.
+    """
 
     def __init__(
         self,
@@ -82,9 +86,11 @@ class Retryable(CallFailed):
         *,
         retry_after: timedelta | None = None,
         result: Result | None = None,
+        in_the_end: Done | None = None,
     ) -> None:
         super().__init__(error_class, message, result=result)
         self.retry_after = retry_after
+        self.in_the_end = in_the_end
 
 
 class Permanent(CallFailed):
@@ -153,6 +159,10 @@ class OutsideType(ActionType):
 
         Skipped: the receiver said that there is good reason to leave it.
         """
+
+    def results_so_far(self, keys: Sequence[UUID], *, account_id: UUID) -> Mapping[UUID, Done | Failed | Retryable]:
+        """Return those results that came by callback before their calls, which await them, were written back."""
+        return {}
 
     def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
         """Write the type's own rows in the transaction that writes the outcomes; calls are of one account."""

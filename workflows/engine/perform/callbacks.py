@@ -7,11 +7,12 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from workflows.actions.outcomes import Done, Failed
-from workflows.actions.outside import ErrorClass
+from workflows.actions.outside import ErrorClass, OutsideType, Retryable
 from workflows.crm import arrays
 from workflows.engine.locks import share_workflow
 from workflows.engine.outcomes import texts_of
 from workflows.engine.perform.finishing import Finishing
+from workflows.engine.perform.rows import lock_of_logs
 from workflows.engine.perform.turns import LaneLedger, LaneTurn
 from workflows.engine.runs import Run, load_runs
 from workflows.engine.turns import Facts
@@ -20,31 +21,49 @@ from workflows.models import DispatchStatus, ExecutionStatus, PauseReason, Workf
 TIMED_OUT = Failed(ErrorClass.TIMEOUT, "No result came in time.")
 
 
+MAY_HEAR = (DispatchStatus.SENDING, DispatchStatus.AWAITING, DispatchStatus.UNKNOWN)
+"""A call whose outcome is not written back yet is waited for: it may await the result by then."""
+
+
 @transaction.atomic
-def call_back(*, account_id: UUID, key: UUID, outcome: Done | Failed, now: datetime) -> bool:
-    """Conclude a step that awaits its result; False when it does not (any more). `key` is its idempotency key."""
-    dispatches = WorkflowDispatch.objects.for_account(account_id).filter(id=key, status=DispatchStatus.AWAITING)
+def call_back(*, account_id: UUID, key: UUID, outcome: Done | Failed | Retryable, now: datetime) -> bool:
+    """Conclude a step that awaits its result; False when it does not (any more). `key` is its idempotency key.
+
+    A step of which nobody knew whether it was sent is concluded as well: the result shows that it was. Retryable: the
+    step is tried again as its type and its action say, or ends with what it reports in the end.
+    """
+    dispatches = WorkflowDispatch.objects.for_account(account_id).filter(id=key, status__in=MAY_HEAR)
     place = dispatches.values_list("execution_id", "workflow_id", "action_id", "log_id").first()
     if place is None:
         return False
     execution_id, workflow_id, action_id, log_id = place
     share_workflow(workflow_id)
     runs = {run.id: run for run in load_runs([execution_id])}
-    if not dispatches.select_for_update().exists():
+    rows = [
+        *lock_of_logs([log_id], [execution_id], DispatchStatus.AWAITING),
+        *lock_of_logs([log_id], [execution_id], DispatchStatus.UNKNOWN),
+    ]
+    if not rows:
         return False
     finishing = Finishing(Facts([workflow_id]), runs, now)
-    finishing.over.append(key)
-    run = runs[execution_id]
+    run, (row,) = runs[execution_id], rows
     step = run.plan.by_action.get(action_id)
-    is_waiting = run.status == ExecutionStatus.WAITING or (
-        run.status == ExecutionStatus.PAUSED and run.pause_reason == PauseReason.WORKFLOW_PAUSED
-    )
-    if step is not None and is_waiting and run.waiting_log_id == log_id:
-        finishing.changed_runs[run.id] = run
+    if step is not None and waits_for_result(run) and run.waiting_log_id == log_id:
         run.status, run.pause_reason, run.due_at = ExecutionStatus.ACTIVE, "", None
-        LaneTurn(step, finishing.ledger, now).take(run, log_id, outcome, texts_of(outcome))
+        kind = step.kind if isinstance(step.kind, OutsideType) else None
+        finishing.conclude_standing(run, step, row, kind, outcome)
+    else:
+        finishing.over.append(key)
     finishing.write()
     return True
+
+
+def waits_for_result(run: Run) -> bool:
+    """Tell whether a run rests at its step, if only paused: with its workflow, or since the outcome is unknown."""
+    return run.status == ExecutionStatus.WAITING or (
+        run.status == ExecutionStatus.PAUSED
+        and run.pause_reason in {PauseReason.WORKFLOW_PAUSED, PauseReason.OUTCOME_UNKNOWN}
+    )
 
 
 def time_out(runs: Sequence[Run], ledger: LaneLedger, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Calls that are over: their outcomes are written back set-based, and their executions move on."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -45,6 +45,8 @@ from workflows.models import ActionExecutionStatus, DispatchStatus, ExecutionSta
 
 logger = structlog.get_logger(__name__)
 
+Answer = Done | Failed | Skipped | AwaitCallback | CallFailed
+"""How a call ended, its result included where it came by callback meanwhile."""
 TROUBLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.OUTCOME_UNKNOWN})
 """What speaks against the host, not against the request."""
 
@@ -97,12 +99,10 @@ class Finishing:
             defaultdict(list)
         )
 
-    def conclude(
-        self, outcomes: Sequence[tuple[Dispatched, OutsideType | None, Done | Skipped | AwaitCallback | CallFailed]]
-    ) -> None:
+    def conclude(self, outcomes: Sequence[tuple[Dispatched, OutsideType | None, Answer]]) -> None:
         """Decide what follows from each outcome and write all of it. A kind of None has no rows of its own to write."""
         self.lock_contacts()
-        for row, kind, outcome in outcomes:
+        for row, kind, outcome in self.with_results(outcomes):
             run = self.runs.get(row.execution_id)
             step = run.plan.by_action.get(row.action_id) if run else None
             if run is None:
@@ -120,6 +120,20 @@ class Finishing:
                 row.request = None
         self.write()
 
+    def with_results(
+        self, outcomes: Sequence[tuple[Dispatched, OutsideType | None, Answer]]
+    ) -> Iterator[tuple[Dispatched, OutsideType | None, Answer]]:
+        """Yield the outcomes; of calls whose results came before we could write that they are awaited, the results."""
+        awaited: dict[tuple[OutsideType, UUID], list[UUID]] = defaultdict(list)
+        for row, kind, outcome in outcomes:
+            if kind is not None and isinstance(outcome, AwaitCallback) and row.execution_id in self.runs:
+                awaited[kind, self.runs[row.execution_id].account_id].append(row.key)
+        results: dict[UUID, Done | Failed | Retryable] = {}
+        for (kind, account_id), keys in awaited.items():
+            results.update(kind.results_so_far(keys, account_id=account_id))
+        for row, kind, outcome in outcomes:
+            yield row, kind, results.get(row.key, outcome)
+
     def lock_contacts(self) -> None:
         """Give each run its contact; the copy of a deleted one stays empty."""
         runs = sorted(self.runs.values(), key=lambda run: run.account_id)
@@ -135,7 +149,7 @@ class Finishing:
         step: PlanStep,
         row: Dispatched,
         kind: OutsideType | None,
-        outcome: Done | Skipped | AwaitCallback | CallFailed,
+        outcome: Answer,
     ) -> bool:
         """Move a run on that stands at its step; say whether the effect is over."""
         turn = LaneTurn(step, self.ledger, self.now)
@@ -174,6 +188,9 @@ class Finishing:
                 self.keep(row, DispatchStatus.UNKNOWN)
                 return True
         self.over.append(row.key)
+        if isinstance(failure, Retryable) and failure.in_the_end is not None:
+            turn.take(run, row.log_id, failure.in_the_end, texts_of(failure.in_the_end))
+            return True
         failed = Failed(failure.error_class, failure.message, failure.result)
         if failure.error_class is ErrorClass.AUTHENTICATION and turn.step.stops_on_error:
             turn.pause(run, row.log_id, failed, text, PauseReason.AUTHENTICATION)
@@ -181,7 +198,7 @@ class Finishing:
             turn.take(run, row.log_id, failed, text)
         return True
 
-    def conclude_left(self, row: Dispatched, outcome: Done | Skipped | AwaitCallback | CallFailed) -> bool:
+    def conclude_left(self, row: Dispatched, outcome: Answer) -> bool:
         """Log the outcome of a call whose execution has ended or went elsewhere meanwhile."""
         self.over.append(row.key)
         if isinstance(outcome, CallFailed):
