@@ -20,6 +20,7 @@ class Lane(enum.StrEnum):
     HTTP = "http"
     MESSENGER = "messenger"
     SMS = "sms"
+    VOICE = "voice"
 
 
 class ErrorClass(enum.StrEnum):
