@@ -13,7 +13,7 @@ from benchmarks.world import make_contacts
 from workflows.engine import clock
 from workflows.engine.enroll import enroll_many
 from workflows.messaging.postbox.testing import PostboxClient, postbox_in_process
-from workflows.messaging.services.smtp_connections import connect_smtp
+from workflows.messaging.services.mail_connections import connect_smtp
 from workflows.models import WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory
 

@@ -1,5 +1,6 @@
 """Mails of one step: what they have in common, what is each contact's own, and how they go out."""
 
+import time as clock
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,17 +22,26 @@ from workflows.messaging import gate, mime
 from workflows.messaging.composing import Dressing, Mail, MailSource, Unsendable, compose
 from workflows.messaging.mailboxes import is_mailable, readable
 from workflows.messaging.models import Connection, EmailTemplate, Media
-from workflows.messaging.outbound import NotSent, SentUnknown
-from workflows.messaging.providers.smtp import AccountEmailBackend, Server
+from workflows.messaging.outbound import NotSent, OutboundError, SentUnknown
+from workflows.messaging.providers.mail import Delivered, find, hand_over, way_out, write
 from workflows.messaging.services.attachments import MAXIMUM_BYTES, find_attachments, too_large
-from workflows.messaging.services.messages import NewMessage, record_errors, record_sent
-from workflows.messaging.services.smtp_connections import choose_smtp
+from workflows.messaging.services.mail_connections import choose_mail
+from workflows.messaging.services.messages import (
+    NewMessage,
+    id_of_sent,
+    record_errors,
+    record_provider_ids,
+    record_sent,
+)
 from workflows.messaging.tokens import Sent
 from workflows.templating import RenderProblem, TemplateProblem
 
-NO_CONNECTION = "The account has no enabled connection to a mail server; add one at /connections."
-NO_SUCH_CONNECTION = "The connection is gone, is disabled or leads to no mail server."
+NO_CONNECTION = "The account has no enabled connection to a mail server or service; add one at /connections."
+NO_SUCH_CONNECTION = "The connection is gone, is disabled or is not one for mail."
 RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.RATE_LIMITED})
+
+LOOK_AFTER_SECONDS = (0.0, 2.0)
+"""When a mail is looked for whose answer was lost: services need a moment until it can be found."""
 
 
 class Unusable(Exception):
@@ -59,7 +69,7 @@ class MailPlan:
             parameters={f"utm_{name}": value for name, value in config.get("utm", {}).items()},
         )
         self.common = {
-            "server": Server.of(self.connection).as_json(),
+            **way_out(self.connection),
             "from": [config["from_name"], config["from_email"]],
             "reply_to": config.get("reply_to", ""),
             "cc": config.get("cc", []),
@@ -180,7 +190,7 @@ class MailPlan:
 
 def connection_of(config: Mapping[str, Any], account_id: UUID) -> Connection | None:
     chosen = config.get("connection_id")
-    return choose_smtp(account_id=account_id, connection_id=UUID(chosen) if chosen else None)
+    return choose_mail(account_id=account_id, connection_id=UUID(chosen) if chosen else None)
 
 
 def unreachable(address: str) -> str | None:
@@ -193,31 +203,57 @@ def unreachable(address: str) -> str | None:
 def deliver(payload: Mapping[str, Any], *, key: UUID) -> Done:
     """Hand a prepared mail to its server; raises CallFailed as `OutsideType.perform` does."""
     try:
-        message = mime.build(payload)
+        message = write(payload)
     except mime.MissingFile as error:
         detail = f"The attachment {error} is gone."
         raise Permanent(ErrorClass.INVALID_CONFIG, detail, result={"code": "media_not_found"}) from error
     except ValueError as error:
         raise Permanent(ErrorClass.REJECTED, f"The mail cannot be written: {error}") from error
     try:
-        delivery = AccountEmailBackend(Server.from_json(payload["server"])).deliver(message)
+        delivery = hand_over(payload, message, key=str(key))
     except SentUnknown as error:
-        raise OutcomeUnknown(error.message) from error
+        found = look_up(payload, key=key)
+        if found is None:
+            raise OutcomeUnknown(error.message) from error
+        delivery = found
     except NotSent as error:
         error_class = ErrorClass(error.error_class)
-        raise (Retryable if error_class in RETRYABLE else Permanent)(error_class, error.message) from error
+        if error_class not in RETRYABLE:
+            raise Permanent(error_class, error.message) from error
+        retry_after = getattr(error, "retry_after", None)
+        raise Retryable(error_class, error.message, retry_after=retry_after) from error
     result = {
         "message_id": str(key),
-        "provider_message_id": payload["message_id"],
+        "provider_message_id": delivery.provider_message_id,
         "to": payload["to"][1],
     }
     return Done(result | ({"refused": list(delivery.refused)} if delivery.refused else {}))
+
+
+def look_up(payload: Mapping[str, Any], *, key: UUID) -> Delivered | None:
+    """Find a mail whose answer was lost: by a callback that came meanwhile, else where the service can be asked."""
+    for seconds in LOOK_AFTER_SECONDS if "service" in payload else ():
+        clock.sleep(seconds)
+        account_id = UUID(payload["service"]["account_id"])
+        try:
+            found = id_of_sent(account_id=account_id, message_id=key) or find(payload, key=str(key))
+        except OutboundError:
+            continue
+        if found:
+            return Delivered(found)
+    return None
 
 
 def record_deliveries(calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
     """Bring the messages of deliveries up to date."""
     sent = [call.step.key for call in calls if call.step.key and not isinstance(call.outcome, CallFailed)]
     record_sent(account_id=account_id, message_ids=sent, now=now)
+    ids = {
+        call.step.key: str(call.outcome.result["provider_message_id"])
+        for call in calls
+        if call.step.key and "service" in call.payload and isinstance(call.outcome, Done)
+    }
+    record_provider_ids(account_id=account_id, ids=ids, now=now)
     for are_final in (True, False):
         errors = {
             call.step.key: call.outcome.message

@@ -123,9 +123,10 @@ class ConnectionAdmin(AccountScopedAdmin):
             kind=data["kind"],
             name=data["name"],
             settings=settings_of(data, data["kind"]),
+            password=data["password"] or None,
+            webhook_secret=data.get("webhook_secret") or None,
             messages_per_second=data["messages_per_second"],
             is_enabled=data["is_enabled"],
-            **{name: data[name] or None for name in FORMS[data["kind"]].secrets()},
         )
 
     def perform_change(self, acting: Acting, row: Connection, data: dict[str, Any]) -> Connection:

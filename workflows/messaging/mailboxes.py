@@ -2,6 +2,7 @@
 
 import re
 from email.header import Header
+from email.headerregistry import Address
 from email.utils import formataddr, parseaddr
 
 MAXIMUM_ADDRESS_LENGTH = 254
@@ -40,6 +41,11 @@ def mailbox(name: str, address: str) -> str:
     if name.isascii() and "=?" not in name:  # what looks encoded is encoded, so that nobody decodes it
         return formataddr((name, as_ascii(address)))
     return f"{Header(name, 'utf-8').encode(linesep='')} <{as_ascii(address)}>"
+
+
+def plain_mailbox(name: str, address: str) -> str:
+    """Return `name <address>` quoted but not encoded, on one line; the address is mailable and in ASCII."""
+    return str(Address(one_line(name)[:MAXIMUM_NAME_LENGTH], addr_spec=as_ascii(address)))
 
 
 def bare(address: str) -> str:

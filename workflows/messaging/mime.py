@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.core.files.storage import default_storage
 from django.core.mail import EmailMultiAlternatives
 
-from workflows.messaging.mailboxes import as_ascii, mailbox
+from workflows.messaging.mailboxes import as_ascii, mailbox, plain_mailbox
 
 LINE_LENGTH = 900
 """SMTP allows 998 with the name."""
@@ -51,13 +51,17 @@ class Mail(EmailMultiAlternatives):
         return message
 
 
-def build(mail: Mapping[str, Any]) -> EmailMultiAlternatives:
-    """Return the message of a payload as `send_email` makes it; raises MissingFile."""
+def build(mail: Mapping[str, Any], *, is_encoded: bool = True) -> EmailMultiAlternatives:
+    """Return the message of a payload as `send_email` makes it; raises MissingFile.
+
+    `is_encoded`: names and subject are in ASCII as headers have them; otherwise they are text, for who encodes them.
+    """
+    named = mailbox if is_encoded else plain_mailbox
     message = Mail(
-        subject=unambiguous(mail["subject"]),
+        subject=unambiguous(mail["subject"]) if is_encoded else mail["subject"],
         body=mail["text"],
-        from_email=mailbox(*mail["from"]),
-        to=[mailbox(*mail["to"])],
+        from_email=named(*mail["from"]),
+        to=[named(*mail["to"])],
         cc=[as_ascii(address) for address in mail["cc"]],
         bcc=[as_ascii(address) for address in mail["bcc"]],
         reply_to=[as_ascii(mail["reply_to"])] if mail["reply_to"] else None,

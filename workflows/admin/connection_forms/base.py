@@ -10,8 +10,9 @@ from accounts.models.account import MAXIMUM_PER_SECOND
 from workflows.messaging.models import Connection, ConnectionKind
 
 
-def secret_field(*, help_text: str) -> forms.CharField:
+def secret_field(*, help_text: str, label: str | None = None) -> forms.CharField:
     return forms.CharField(
+        label=label,
         max_length=4096,
         required=False,
         strip=False,
@@ -20,8 +21,8 @@ def secret_field(*, help_text: str) -> forms.CharField:
     )
 
 
-def forget_field(*, help_text: str) -> forms.BooleanField:
-    return forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text=help_text)
+def forget_field(*, help_text: str, label: str | None = None) -> forms.BooleanField:
+    return forms.BooleanField(label=label, required=False, widget=UnfoldBooleanSwitchWidget, help_text=help_text)
 
 
 class ConnectionForm(StaffForm):

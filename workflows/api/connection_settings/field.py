@@ -7,13 +7,21 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from accounts.api.serializers import StrictSerializer
+from workflows.api.connection_settings.mailgun import MailgunSettings
 from workflows.api.connection_settings.messenger import MessengerSettings
+from workflows.api.connection_settings.postmark import PostmarkSettings
+from workflows.api.connection_settings.sendgrid import SendGridSettings
+from workflows.api.connection_settings.ses import SesSettings
 from workflows.api.connection_settings.smtp import SmtpSettings
 from workflows.api.connection_settings.twilio import TwilioSettings
 from workflows.messaging.models import ConnectionKind
 
 KINDS: dict[str, type[StrictSerializer]] = {
     ConnectionKind.SMTP: SmtpSettings,
+    ConnectionKind.MAILGUN: MailgunSettings,
+    ConnectionKind.POSTMARK: PostmarkSettings,
+    ConnectionKind.SENDGRID: SendGridSettings,
+    ConnectionKind.SES: SesSettings,
     ConnectionKind.TWILIO: TwilioSettings,
     ConnectionKind.MESSENGER: MessengerSettings,
 }

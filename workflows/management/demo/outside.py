@@ -6,7 +6,7 @@ from accounts.actors import Actor
 from workflows.messaging.models import Connection, ConnectionKind, EmailTemplate
 from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.messaging.services.connections import create_connection
-from workflows.messaging.services.smtp_connections import connect_smtp
+from workflows.messaging.services.mail_connections import connect_smtp
 from workflows.messaging.services.templates import create_template
 
 CONNECTION = "Postbox"

@@ -13,8 +13,22 @@ class ConnectionKind(enum.StrEnum):
     """What a connection connects with. Not in the database: a new kind needs no migration."""
 
     SMTP = "smtp"
+    MAILGUN = "mailgun"
+    POSTMARK = "postmark"
+    SENDGRID = "sendgrid"
+    SES = "ses"
     TWILIO = "twilio"
     MESSENGER = "messenger"
+
+
+MAIL_KINDS = (
+    ConnectionKind.SMTP,
+    ConnectionKind.MAILGUN,
+    ConnectionKind.POSTMARK,
+    ConnectionKind.SENDGRID,
+    ConnectionKind.SES,
+)
+"""Those that mail goes out through."""
 
 
 class ConnectionStatus(models.TextChoices):

@@ -9,8 +9,10 @@ from django.db import connection
 
 from workflows.crm import arrays
 from workflows.crm.models import Channel
+from workflows.messaging.models import Message
 
 ERROR_LENGTH = 500
+ID_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,33 @@ def record_sent(*, account_id: UUID, message_ids: Sequence[UUID], now: datetime)
             """,
             [now, now, account_id, arrays.ids(message_ids)],
         )
+
+
+def record_provider_ids(*, account_id: UUID, ids: Mapping[UUID, str], now: datetime) -> None:
+    """Keep the ids that the provider gave to messages."""
+    if not ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE messaging_message message
+            SET provider_message_id = wanted.provider_id, updated_at = %s
+            FROM (
+                SELECT message.id, given.provider_id
+                FROM unnest(%s::uuid[], %s::text[]) AS given (id, provider_id)
+                JOIN messaging_message message ON message.id = given.id AND message.account_id = %s
+                ORDER BY message.id FOR UPDATE OF message
+            ) AS wanted
+            WHERE message.id = wanted.id
+            """,
+            [now, arrays.ids(ids), arrays.texts([each[:ID_LENGTH] for each in ids.values()]), account_id],
+        )
+
+
+def id_of_sent(*, account_id: UUID, message_id: UUID) -> str:
+    """Return the provider's id of a message that surely was sent, as a callback may have told; empty: not known."""
+    sent = Message.objects.for_account(account_id).filter(id=message_id, sent_at__isnull=False)
+    return sent.values_list("provider_message_id", flat=True).first() or ""
 
 
 def record_errors(*, account_id: UUID, errors: Mapping[UUID, str], are_final: bool, now: datetime) -> None:

@@ -16,8 +16,8 @@ from workflows.messaging import mime
 from workflows.messaging.composing import MAXIMUM_SUBJECT_LENGTH, Dressing, Mail, MailSource, Unsendable, compose
 from workflows.messaging.models import EmailTemplate
 from workflows.messaging.outbound import OutboundError
-from workflows.messaging.providers.smtp import AccountEmailBackend, Server
-from workflows.messaging.services.smtp_connections import choose_smtp
+from workflows.messaging.providers.mail import hand_over, way_out, write
+from workflows.messaging.services.mail_connections import choose_mail
 from workflows.messaging.tokens import Sent
 from workflows.templating import RenderProblem, TemplateProblem, Work
 
@@ -51,29 +51,29 @@ def send_test(
     """
     template = find_template(account_id, template_id)
     contact = find_contact(account_id, contact_id) if contact_id else ContactCopy(NOBODY, account_id, email=to)
-    connection = choose_smtp(account_id=account_id, connection_id=connection_id)
+    connection = choose_mail(account_id=account_id, connection_id=connection_id)
     if connection is None:
-        detail = "There is no such enabled connection to a mail server; add one at /connections."
+        detail = "There is no such enabled connection to a mail server or service; add one at /connections."
         raise Invalid(Problem("connection_not_found", detail, "connection_id"))
     mail = rendered(account_id, template, contact, now)
     sender = from_email or to
-    message = mime.build(
-        {
-            "subject": (MARK + mail.subject)[:MAXIMUM_SUBJECT_LENGTH],
-            "html": mail.html,
-            "text": mail.text,
-            "headers": {},
-            "from": [account_name(account_id), sender],
-            "to": ["", to],
-            "reply_to": "",
-            "cc": [],
-            "bcc": [],
-            "attachments": [],
-            "message_id": mime.message_id(uuid7(), sender),
-        }
-    )
+    key = uuid7()
+    payload = {
+        **way_out(connection),
+        "subject": (MARK + mail.subject)[:MAXIMUM_SUBJECT_LENGTH],
+        "html": mail.html,
+        "text": mail.text,
+        "headers": {},
+        "from": [account_name(account_id), sender],
+        "to": ["", to],
+        "reply_to": "",
+        "cc": [],
+        "bcc": [],
+        "attachments": [],
+        "message_id": mime.message_id(key, sender),
+    }
     try:
-        AccountEmailBackend(Server.of(connection), seconds=SECONDS).deliver(message)
+        hand_over(payload, write(payload), key=str(key), seconds=SECONDS)
     except OutboundError as error:
         return error.message
     audit.record(

@@ -24,7 +24,7 @@ from workflows.engine.enroll import enroll_many
 from workflows.engine.perform.settling import settle_many
 from workflows.engine.tests.proofs.installation import Installation, say, wait_until
 from workflows.messaging.postbox.testing import PostboxClient, postbox_in_process
-from workflows.messaging.services.smtp_connections import connect_smtp
+from workflows.messaging.services.mail_connections import connect_smtp
 from workflows.models import ActionExecution, Workflow, WorkflowDispatch, WorkflowExecution
 from workflows.tests.factories import ActiveWorkflowFactory
 

@@ -1,4 +1,4 @@
-"""The mail servers of an account."""
+"""What an account sends its mail through: mail servers and mail services."""
 
 from uuid import UUID, uuid5
 
@@ -6,6 +6,7 @@ from django.conf import settings
 
 from accounts.actors import Actor
 from workflows.messaging.models import Connection, ConnectionKind
+from workflows.messaging.models.connection import MAIL_KINDS
 from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.messaging.services.connecting import connect
 
@@ -36,12 +37,14 @@ def connect_smtp(
     )
 
 
-def choose_smtp(*, account_id: UUID, connection_id: UUID | None = None) -> Connection | None:
-    """Return the connection asked for, else the account's first; None when there is none that is enabled.
+def choose_mail(*, account_id: UUID, connection_id: UUID | None = None) -> Connection | None:
+    """Return the connection asked for, else the account's oldest that mail goes through, of whatever kind.
+
+    None when there is none that is enabled.
 
     Where the postbox is the default mail server, as with `make run`, an account without any connection has that one.
     """
-    connections = Connection.objects.for_account(account_id).filter(kind=ConnectionKind.SMTP)
+    connections = Connection.objects.for_account(account_id).filter(kind__in=MAIL_KINDS)
     enabled = connections.filter(is_enabled=True)
     if connection_id:
         return enabled.filter(id=connection_id).first()
