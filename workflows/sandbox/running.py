@@ -29,10 +29,10 @@ START_SECONDS = 20.0
 """How long a cell may take to lock itself in."""
 END_SECONDS = 0.25
 """How long a cell that has closed its connection, or is killed, may take to end."""
-FAIR_SHARE = 0.1
-"""Of its time, what a script that did not end must have had of the processor for that to be its own fault.
+FAIR_SHARE, FAIR_SECONDS = 0.1, 0.1
+"""Of the processor: a script that had such a part of its time, or so much, and still runs is itself at fault for it.
 
-Little, since scripts are short: one that had a tenth of its five seconds and still runs will hardly end another time.
+Little, since scripts take some thousandths of a second: what did not end then will hardly end another time.
 """
 ANSWER_BYTES = 2 * 1024 * 1024
 CHUNK = 65536
@@ -127,7 +127,8 @@ def _read(cell: Cell, deadline: float) -> bytes | None:
 
 def _overdue(ending: Ending | None, limits: Limits) -> Result:
     """Return what the clock's end means: the script used its time up, or was given too little of it."""
-    if ending is not None and ending.processor_seconds >= limits.timeout_ms / 1000 * FAIR_SHARE:
+    fair = min(limits.timeout_ms / 1000 * FAIR_SHARE, FAIR_SECONDS)
+    if ending is not None and ending.processor_seconds >= fair:
         return Result(error=_too_long(limits))
     message = "The machine was too busy to run the code in time."
     return Result(error=ScriptError(ErrorKind.STARVED, message))

@@ -19,9 +19,19 @@ from typing import NoReturn
 import pyseccomp
 
 from workflows.sandbox.inside import cell
-from workflows.sandbox.inside.locks import address_space, give_up_root, step_back, system_call_filter
+from workflows.sandbox.inside.locks import (
+    address_space,
+    confine,
+    give_up_root,
+    processor_seconds,
+    step_back,
+    system_call_filter,
+)
 from workflows.sandbox.inside.protocol import DRAIN, FORK, READY, STATUS
 
+LONG_SECONDS = 0.1
+"""Of the processor: a cell that used so much is confined, which takes turns with its like on a part of the machine."""
+LOOK_EVERY = 0.05
 TEST_SECONDS = 20
 TEST = {"code": "return {sum: numbers[0] + 1}", "names": ["numbers"], "data": "[[41]]", "check": False}
 TEST_ANSWER = b'"value": "{\\"sum\\":42}"'
@@ -96,6 +106,8 @@ class Template:
         self.seccomp = seccomp
         self.base_bytes = address_space()
         self.watches: dict[int, socket.socket] = {}
+        self.free: set[int] = set()
+        self.looked_at = 0.0
         self.is_draining = False
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
@@ -110,7 +122,7 @@ class Template:
     def serve(self) -> None:
         """Serve until the worker is gone, or asked to drain and the last cell has ended."""
         while not (self.is_draining and not self.watches):
-            for key, _ in self.selector.select():
+            for key, _ in self.selector.select(self.confine_long_running()):
                 if key.fileobj is self.control:
                     if not self.hear():
                         self.kill_all()
@@ -119,6 +131,17 @@ class Template:
                     self.reap()
                 else:
                     self.kill(key.data)
+
+    def confine_long_running(self) -> float | None:
+        """Confine the cells that have used much; return the seconds until the next look, None: there is no need."""
+        now = time.monotonic()
+        if now - self.looked_at >= LOOK_EVERY:
+            self.looked_at = now
+            self.free &= self.watches.keys()
+            for pid in [pid for pid in self.free if processor_seconds(pid) >= LONG_SECONDS]:
+                confine(pid)
+                self.free.remove(pid)
+        return self.looked_at + LOOK_EVERY - now if self.free else None
 
     def hear(self) -> bool:
         """Take a request; False when the worker is gone."""
@@ -143,6 +166,7 @@ class Template:
         if pid == -1:
             os.close(watch)
             return
+        self.free.add(pid)
         self.watches[pid] = socket.socket(fileno=watch)
         self.selector.register(self.watches[pid], selectors.EVENT_READ, pid)
 

@@ -74,6 +74,14 @@ def running(templates: Templates) -> Iterator[Running]:
 
 
 class TestACell:
+    def test_that_works_long_leaves_half_of_the_processors_alone(self, running: Running) -> None:
+        processors = sorted(os.sched_getaffinity(0))
+        kept_to = set(processors[-max(1, len(processors) // 2) :])
+        assert os.sched_getaffinity(running.pid) == set(processors)
+        wait_for(lambda: os.sched_getaffinity(running.pid) == kept_to)
+        assert os.sched_getscheduler(running.pid) == os.SCHED_IDLE
+        assert os.sched_getaffinity(running.template) == set(processors)
+
     def test_has_nothing_left(self, running: Running) -> None:
         status = dict(line.split(":\t", 1) for line in running.status().splitlines())
         assert (status["Seccomp"], status["NoNewPrivs"], status["Threads"]) == ("2", "1", "1")
@@ -206,7 +214,8 @@ class TestATemplate:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can become somebody else")
 class TestAPlainUser:
-    def test_runs_scripts_as_safely(self) -> None:
+    @pytest.mark.parametrize("others", [0, 3], ids=["alone", "as several at the same moment"])
+    def test_runs_scripts_as_safely(self, others: int) -> None:
         """In a namespace in which root is user 1000, since a plain user may not reach this Python."""
         code = (
             "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -215,10 +224,14 @@ class TestAPlainUser:
             "print(os.geteuid(), problem(), run('return {a: 1}', {}).value)\n"
         )
         command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", sys.executable, "-c", code, str(ROOT)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if "unshare" in done.stderr:
-            pytest.skip("there are no namespaces here")
-        assert done.stdout == "1000 None {'a': 1}\n", done.stderr
+        running = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(1 + others)
+        ]
+        for output, problems in [process.communicate() for process in running]:
+            if "unshare" in problems:
+                pytest.skip("there are no namespaces here")
+            assert output == "1000 None {'a': 1}\n", problems
 
 
 class TestAMachineThatCannotLock:

@@ -9,7 +9,11 @@ QUICK = Limits(timeout_ms=200, memory_mb=16)
 
 
 def error_of(code: str, limits: Limits = QUICK, **inputs: object) -> tuple[ErrorKind, str]:
-    result = run(code, inputs, limits)
+    """Return the error of a script; a machine that was too busy to run it is asked again."""
+    for _ in range(5):
+        result = run(code, inputs, limits)
+        if result.error.kind is not ErrorKind.STARVED:
+            break
     assert result.value == {}
     return result.error.kind, str(result.error)
 
@@ -132,7 +136,8 @@ class TestAMistake:
         assert (list(result.logs), result.error.kind) == (["first"], ErrorKind.TIME)
         result = run("console.log('first'); throw 1", {}, QUICK)
         assert (list(result.logs), result.error.kind) == (["first"], ErrorKind.THROWN)
-        result = run("console.log('first'); const all = []; for (;;) all.push('x'.repeat(99) + all.length)", {}, QUICK)
+        fill = "console.log('first'); const all = []; for (;;) all.push('x'.repeat(99) + all.length)"
+        result = run(fill, {}, Limits(timeout_ms=2000, memory_mb=16))
         assert (list(result.logs), result.error.kind) == (["first"], ErrorKind.MEMORY)
 
     def test_in_a_long_script_has_its_line(self):

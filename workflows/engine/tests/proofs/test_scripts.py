@@ -1,13 +1,18 @@
 """Customers' code that never ends delays nobody else: it has a lane of its own, behind everything."""
 
+import statistics
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from accounts.actors import SYSTEM
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
+from workflows.authoring.publishing import pause_workflow
 from workflows.crm.models import Contact
 from workflows.engine import clock
 from workflows.engine.enroll import enroll_many
@@ -18,10 +23,11 @@ from workflows.tests.factories import ActiveWorkflowFactory
 
 pytestmark = pytest.mark.proof
 
-CALLS = 800
+CALLS = 500
 LOOPS = 200
-KEPT = 0.5
-"""Of the rate without loops: scripts take what the processor has left, and a little more."""
+ROUNDS = 7
+KEPT = 0.75
+"""Of the rate without loops, which is 1 but for the noise of the machine."""
 LIMIT_SECONDS = 240.0
 
 
@@ -55,13 +61,25 @@ def test_a_lane_full_of_loops_leaves_webhooks_their_rate(installation: Installat
     with postbox_in_process(tmp_path / "postbox") as postbox:
         call = ("webhook_call", {"url": postbox.url(), "method": "POST"})
         webhooks = ActiveWorkflowFactory(account=AccountFactory(), chain=[call])
-        loops = ActiveWorkflowFactory(account=AccountFactory(), chain=[("custom_code", {"code": "for (;;);"})])
+        running = ActionExecution.objects.filter(action_type="custom_code", status="running")
         installation.start_workers()
         calls_per_second(webhooks)
-        alone = calls_per_second(webhooks)
-        enroll(loops, LOOPS)
-        wait_until(lambda: ActionExecution.objects.filter(status="running").exists(), seconds=30)
-        beside = calls_per_second(webhooks)
-        say(f"webhooks: {alone:.0f}/s alone, {beside:.0f}/s beside {LOOPS} scripts that never end")
-        assert WorkflowExecution.objects.filter(workflow=loops, status__in=("queued", "active", "waiting")).exists()
-        assert beside >= KEPT * alone
+        alone, beside = [calls_per_second(webhooks)], []
+        for _ in range(ROUNDS):
+            loops = ActiveWorkflowFactory(account=AccountFactory(), chain=[("custom_code", {"code": "for (;;);"})])
+            enroll(loops, LOOPS)
+            wait_until(running.exists, seconds=30)
+            beside.append(calls_per_second(webhooks))
+            assert running.exists()
+            pause_workflow(account_id=loops.account_id, actor=SYSTEM, workflow_id=loops.id)
+            wait_until(lambda: not running.exists(), seconds=30)
+            alone.append(calls_per_second(webhooks))
+        kept = statistics.median(
+            rate / statistics.mean(around) for rate, around in zip(beside, pairwise(alone), strict=True)
+        )
+        say(f"webhooks a second: {rounded(alone)} alone, {rounded(beside)} beside scripts that never end: {kept:.0%}")
+        assert kept >= KEPT
+
+
+def rounded(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:.0f}" for rate in rates)
