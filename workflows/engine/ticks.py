@@ -31,6 +31,7 @@ from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
 from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick, wake
+from workflows.messaging.services.staff_messages import prune_staff_messages
 from workflows.models import Workflow
 
 _dispatching = Lock()
@@ -157,9 +158,10 @@ def run_import_tick(import_id: str) -> None:
 @app.periodic(cron="17 3 * * *")
 @tick(Tick.PRUNE_LOGS, queue=CHORES_QUEUE, retry=AGAIN)
 def prune_logs_tick(timestamp: int) -> None:
-    """Remove logs that are older than their account keeps them, and answers kept for idempotency keys."""
+    """Remove logs that are older than their account keeps them, answers kept for idempotency keys, what staff read."""
     prune_logs(now=clock.now(), is_stopping=is_stopping)
     forget_requests(now=clock.now())
+    prune_staff_messages(now=clock.now())
     prune_jobs()
 
 

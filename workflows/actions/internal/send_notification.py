@@ -1,64 +1,64 @@
 """The action `send_notification`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.models import Role
 from accounts.problems import Problem
 from workflows.actions.base import Category, Step, StepBatch, shortened
 from workflows.actions.config import ActionConfig
-from workflows.actions.outcomes import Done, Failed, Outcome, Perform, Skipped
-from workflows.actions.outside import (
-    ErrorClass,
-    Lane,
-    OutcomeUnknown,
-    OutsideType,
-    Permanent,
-    Prepared,
-    Request,
-    Retryable,
+from workflows.actions.letters import (
+    CONTACT_OWNER,
+    MESSAGE_LIMIT,
+    NOBODY,
+    ROLE,
+    SPECIFIC_USER,
+    TEAM,
+    TITLE_LIMIT,
+    Letter,
+    body_of,
+    data_of,
+    ids_of,
+    letters_of,
 )
+from workflows.actions.notifying import Telling, record
+from workflows.actions.outcomes import Done, Failed, Outcome, Perform, Skipped
+from workflows.actions.outside import ErrorClass, Lane, OutsideType, Performed, Prepared, Request, RetryPolicy
 from workflows.actions.registry import registry
-from workflows.actions.set_based import Unfit, rendered
 from workflows.configs.fields import ChoiceField, ListField, TemplateField, TextField
 from workflows.configs.hints import Hint
 from workflows.configs.references import KINDS, missing_detail
+from workflows.configs.sms import MAXIMUM_SMS_LENGTH
 from workflows.crm.services.notifications import NewNotification, notify_many
-from workflows.crm.services.recipients import Recipient, find_recipients
-from workflows.messaging import staff_mail
-from workflows.messaging.outbound import NotSent, SentUnknown
+from workflows.crm.services.recipients import Recipient
+from workflows.messaging.models import Connection
+from workflows.messaging.providers.twilio import TwilioAccount
+from workflows.messaging.segments import segments_of
+from workflows.messaging.services.twilio_connections import first_number
 
-SPECIFIC_USER, CONTACT_OWNER, TEAM, ROLE = "specific_user", "contact_owner", "team", "role"
 REFERRED = {SPECIFIC_USER: "user", TEAM: "team"}
 IN_APP, EMAIL, SMS = "in_app", "email", "sms"
-TITLE_LIMIT = 120
-MESSAGE_LIMIT = 2000
 MAXIMUM_RECIPIENTS = 50
-NO_USER = UUID(int=0)
-NOBODY = "Nobody to tell"
-NO_NUMBER = "The account has no connection that sends SMS to members; take `sms` out of `channels`."
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What one contact's step tells, and to whom."""
-
-    recipients: Sequence[Recipient]
-    title: str
-    message: str
+NO_PHONES = "No member to tell has a phone number"
+NO_PHONE = "no phone number"
+TOO_MANY = "more than 20 members to text"
+NO_LONGER = "the account has no number for SMS"
+NO_NUMBER = "The account has no enabled connection with a number for SMS; add one at /connections, or take `sms` out."
+MAXIMUM_TEXTED = 20
 
 
 @registry.register
 class SendNotification(OutsideType):
-    """Tell members of the account something about the contact, in the application and by mail.
+    """Tell members of the account something about the contact: in the application, by mail, by SMS.
 
     Who is told are the active members among those meant; where there is none, the step is skipped. Mails go out by the
-    mail server of the installation and lead back to the contact's page.
+    mail server of the installation and lead back to the contact's page. SMS go out from the first number for SMS of the
+    account's oldest enabled connection, at any hour and at most to 20 members; who has no phone is left out. Each
+    message goes out once, however often the step is tried.
     """
 
     slug = "send_notification"
@@ -66,6 +66,7 @@ class SendNotification(OutsideType):
     category = Category.INTERNAL
     icon = "notifications"
     lane = Lane.EMAIL
+    honours_keys = True
     example = {
         "recipient_type": "role",
         "recipient_ids": ["owner"],
@@ -73,7 +74,13 @@ class SendNotification(OutsideType):
         "title": "{{ contact.name }} is waiting",
         "message": "Call {{ contact.phone | default: 'back' }} today.",
     }
-    results = {"recipients": "Ids of the users who were told.", "reason": f"“{NOBODY}” where there was none."}
+    results = {
+        "recipients": "Ids of the users who were told.",
+        "texted": "With `sms`: ids of those who were sent one.",
+        "left_out": "With `sms`: `user_id` of members who were sent none, with the `reason`.",
+        "failed": "What a provider refused for good: `channel`, `user_id` of an SMS, `reason`.",
+        "reason": f"“{NOBODY}” where there was nobody, “{NO_PHONES}” where nobody could be sent an SMS.",
+    }
 
     class Config(ActionConfig):
         recipient_type = ChoiceField(
@@ -143,49 +150,34 @@ class SendNotification(OutsideType):
         ]
 
     def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
-        return [Problem("connection_not_found", NO_NUMBER, "channels")] if SMS in config["channels"] else []
+        if SMS not in config["channels"] or first_number(account_id=account_id):
+            return []
+        return [Problem("connection_not_found", NO_NUMBER, "channels")]
 
     def run_many(self, steps: StepBatch) -> Sequence[Outcome]:
-        """Tell in the application at once; mails are for the lane."""
+        """Tell in the application at once; mails and texts are for a lane."""
         letters = letters_of(steps)
         if IN_APP in steps.config["channels"]:
             notify_many(account_id=steps.account.id, notifications=list(notifications(steps, letters)), now=steps.now)
-        is_mailed = EMAIL in steps.config["channels"]
-        return [
-            Perform(self.lane) if is_mailed and isinstance(letter, Letter) else outcome_of(letter) for letter in letters
-        ]
+        return [told_at_once(letter, steps.config["channels"]) for letter in letters]
 
     def prepare_many(self, steps: StepBatch) -> Sequence[Prepared]:
+        channels = steps.config["channels"]
+        found = first_number(account_id=steps.account.id) if SMS in channels else None
         return [
-            Request(
-                payload={
-                    "to": [[recipient.name, recipient.email] for recipient in letter.recipients],
-                    "subject": letter.title,
-                    "body": body_of(letter, step),
-                    "recipients": ids_of(letter),
-                },
-                host="members",
-                data=data_of(letter),
-            )
-            if isinstance(letter, Letter)
-            else letter
+            request_for(step, letter, channels, found) if isinstance(letter, Letter) else letter
             for step, letter in zip(steps, letters_of(steps), strict=True)
         ]
 
     def perform(self, payload: Mapping[str, Any], *, key: UUID) -> Done:
-        try:
-            staff_mail.send(
-                subject=payload["subject"],
-                body=payload["body"],
-                to=[(name, address) for name, address in payload["to"]],
-            )
-        except SentUnknown as error:
-            raise OutcomeUnknown(error.message) from error
-        except NotSent as error:
-            error_class = ErrorClass(error.error_class)
-            is_final = error_class == ErrorClass.REJECTED
-            raise (Permanent if is_final else Retryable)(error_class, error.message) from error
-        return Done({"recipients": payload["recipients"]})
+        return Telling(payload, key, UUID(payload["account_id"])).tell()
+
+    def record_many(self, calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
+        record(calls, account_id=account_id, now=now)
+
+    def retry_policy(self, config: Mapping[str, Any], error_class: ErrorClass) -> RetryPolicy | None:
+        """What nobody knows is shown to a person at once: another attempt would send none of it again."""
+        return RetryPolicy(0) if error_class is ErrorClass.OUTCOME_UNKNOWN else None
 
     def summary(self, config: Mapping[str, Any]) -> str:
         who = str(config.get("recipient_type", "")).replace("_", " ")
@@ -197,29 +189,6 @@ def uuid_of(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def letters_of(steps: StepBatch) -> list[Letter | Skipped | Failed]:
-    """Return what each contact's step tells; one query however many contacts there are."""
-    wanted, ids = steps.config["recipient_type"], steps.config.get("recipient_ids", ())
-    if wanted == CONTACT_OWNER:
-        owner_ids = {step.contact.owner_id for step in steps if step.contact.owner_id}
-        owners = {found.user_id: [found] for found in find_recipients(account_id=steps.account.id, user_ids=owner_ids)}
-        return [letter_of(step, steps.config, owners.get(step.contact.owner_id or NO_USER, [])) for step in steps]
-    named = {SPECIFIC_USER: "user_ids", TEAM: "team_ids", ROLE: "roles"}[wanted]
-    recipients = find_recipients(account_id=steps.account.id, **{named: ids})
-    return [letter_of(step, steps.config, recipients) for step in steps]
-
-
-def letter_of(step: Step, config: Mapping[str, Any], recipients: Sequence[Recipient]) -> Letter | Skipped | Failed:
-    if not recipients:
-        return Skipped(NOBODY, {"recipients": []})
-    try:
-        title = rendered(step, config["title"], field="title", limit=TITLE_LIMIT, required=True)
-        message = rendered(step, config["message"], field="message", limit=MESSAGE_LIMIT, required=True)
-    except Unfit as problem:
-        return Failed(problem.error_class, str(problem))
-    return Letter(recipients, title, message)
 
 
 def notifications(steps: StepBatch, letters: Sequence[Letter | Skipped | Failed]) -> Sequence[NewNotification]:
@@ -239,18 +208,72 @@ def notifications(steps: StepBatch, letters: Sequence[Letter | Skipped | Failed]
     ]
 
 
-def outcome_of(letter: Letter | Skipped | Failed) -> Outcome:
-    return Done({"recipients": ids_of(letter)}, data_of(letter)) if isinstance(letter, Letter) else letter
+def told_at_once(letter: Letter | Skipped | Failed, channels: Sequence[str]) -> Outcome:
+    """Return the lane that tells the rest, or how the step ends where nothing is left to tell."""
+    if not isinstance(letter, Letter):
+        return letter
+    if SMS in channels and any(recipient.phone for recipient in letter.recipients):
+        return Perform(Lane.SMS)
+    if EMAIL in channels:
+        return Perform(Lane.EMAIL)
+    left_out = [left_out_as(recipient, NO_PHONE) for recipient in letter.recipients] if SMS in channels else []
+    if IN_APP in channels:
+        result: dict[str, Any] = {"texted": [], "left_out": left_out} if SMS in channels else {}
+        return Done({"recipients": ids_of(letter), **result}, data_of(letter))
+    return Skipped(NO_PHONES, {"recipients": [], "texted": [], "left_out": left_out}, data_of(letter))
 
 
-def ids_of(letter: Letter) -> list[str]:
-    return [str(recipient.user_id) for recipient in letter.recipients]
+def request_for(
+    step: Step, letter: Letter, channels: Sequence[str], found: tuple[Connection, str] | None
+) -> Request | Failed | Skipped:
+    """Return what is to be told outside the application; a number that has gone leaves the texts out."""
+    payload: dict[str, Any] = {
+        "account_id": str(step.contact.account_id),
+        "recipients": ids_of(letter),
+        "told": ids_of(letter) if IN_APP in channels else [],
+    }
+    host = "members"
+    if SMS in channels:
+        with_phone = [recipient for recipient in letter.recipients if recipient.phone]
+        texted = with_phone[:MAXIMUM_TEXTED] if found else []
+        reasons = {recipient.user_id: TOO_MANY for recipient in with_phone[MAXIMUM_TEXTED:]}
+        if not found:
+            reasons = {recipient.user_id: NO_LONGER for recipient in with_phone}
+        payload["left_out"] = [
+            left_out_as(recipient, reasons.get(recipient.user_id, NO_PHONE))
+            for recipient in letter.recipients
+            if recipient not in texted
+        ]
+        if found and texted:
+            connection, number = found
+            text = f"{letter.title}\n{letter.message}"
+            if len(text) > MAXIMUM_SMS_LENGTH:
+                text = f"{text[: MAXIMUM_SMS_LENGTH - 1]}…"
+            host = str(connection.id)
+            payload |= {
+                "twilio": TwilioAccount.of(connection).as_json(),
+                "from": number,
+                "texts": [{"user_id": str(recipient.user_id), "to": recipient.phone} for recipient in texted],
+                "text": text,
+                "segments": segments_of(text).count,
+            }
+        elif EMAIL not in channels:
+            return untold(payload, letter, is_connected=found is not None)
+    if EMAIL in channels:
+        payload["mail"] = {
+            "to": [[recipient.name, recipient.email] for recipient in letter.recipients],
+            "subject": letter.title,
+            "body": body_of(letter, step),
+        }
+    return Request(payload=payload, host=host, data=data_of(letter))
 
 
-def data_of(letter: Letter) -> dict[str, str]:
-    return {"title": letter.title}
+def untold(payload: Mapping[str, Any], letter: Letter, *, is_connected: bool) -> Failed | Skipped:
+    """Return how a step ends that was to send texts alone, and can send none any more."""
+    if not is_connected:
+        return Failed(ErrorClass.INVALID_CONFIG, NO_NUMBER, {"code": "connection_not_found"})
+    return Skipped(NO_PHONES, {"recipients": payload["told"], "texted": [], "left_out": payload["left_out"]})
 
 
-def body_of(letter: Letter, step: Step) -> str:
-    page = f"{settings.PUBLIC_URL}/admin/crm/contact/{step.contact.id}/change/"
-    return f"{letter.message}\n\n{page}\n"
+def left_out_as(recipient: Recipient, reason: str) -> dict[str, str]:
+    return {"user_id": str(recipient.user_id), "reason": reason}

@@ -18,6 +18,7 @@ from workflows.engine.perform.settling import Settlement, settle_many
 from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.outbound import NotSent
 from workflows.messaging.providers.twilio import SIGNATURE_HEADER, TwilioAccount, is_genuine
+from workflows.messaging.services import staff_messages
 from workflows.messaging.services.sms_inbox import Received, take_message
 from workflows.messaging.services.sms_receipts import Receipt, record_receipt
 from workflows.models import DispatchStatus, WorkflowDispatch
@@ -93,9 +94,17 @@ def receipt(connection: Connection, message: str, form: QueryDict) -> None:
         receipt=Receipt(message_id, sid, text_of(form, "MessageStatus"), text_of(form, "ErrorCode")[:LONGEST_ID]),
         now=now,
     )
-    unknown = WorkflowDispatch.objects.for_account(account_id).filter(id=message_id, status=DispatchStatus.UNKNOWN)
-    if log_id and unknown.exists():
-        settle_many(account_id=account_id, actor=TWILIO, log_ids=[log_id], outcome=Settlement.SENT, now=now)
+    told: UUID | None = None
+    if log_id is None:
+        told = staff_messages.record_receipt(
+            account_id=account_id, connection_id=connection.id, message_id=message_id, sid=sid, now=now
+        )
+    step_key = message_id if log_id else told
+    if step_key is None:
+        return
+    dispatches = WorkflowDispatch.objects.for_account(account_id).filter(id=step_key, status=DispatchStatus.UNKNOWN)
+    if in_doubt := dispatches.values_list("log_id", flat=True).first():
+        settle_many(account_id=account_id, actor=TWILIO, log_ids=[in_doubt], outcome=Settlement.SENT, now=now)
 
 
 def text_of(form: QueryDict, name: str) -> str:

@@ -241,6 +241,12 @@ def mail(world: World, **fields: Any) -> Config:
     return {"subject": "Hello {{ contact.first_name }}", "from_name": "Ada", "from_email": "ada@acme.example", **fields}
 
 
+def all_channels(world: World) -> list[str]:
+    """Return all ways to tell members; SMS needs a number of the account."""
+    assert world.sms_number
+    return ["in_app", "email", "sms"]
+
+
 def text_message(world: World, **fields: Any) -> Config:
     """An SMS that may go out at night, when these walks are taken."""
     return {
@@ -471,7 +477,7 @@ WALKS: Mapping[str, Walk] = {
         fullest=lambda world: {
             "recipient_type": "team",
             "recipient_ids": [world.team_id],
-            "channels": ["in_app", "email"],
+            "channels": all_channels(world),
             "title": "{{ contact.first_name }} waits",
             "message": "Call {{ contact.phone }}",
         },

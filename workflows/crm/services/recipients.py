@@ -16,6 +16,8 @@ class Recipient:
     user_id: UUID
     name: str
     email: str
+    phone: str = ""
+    """E.164; empty: none is known."""
 
 
 def find_recipients(
@@ -33,4 +35,4 @@ def find_recipients(
         .distinct()
         .order_by("user__email")
     )
-    return [Recipient(*row) for row in members.values_list("user_id", "user__name", "user__email")]
+    return [Recipient(*row) for row in members.values_list("user_id", "user__name", "user__email", "phone")]

@@ -7,6 +7,7 @@ from workflows.messaging.models.media import Media
 from workflows.messaging.models.message import Direction, Message, MessageStatus
 from workflows.messaging.models.secret import Secret
 from workflows.messaging.models.slot import SendingSlot
+from workflows.messaging.models.staff_message import StaffChannel, StaffMessage, StaffMessageStatus
 from workflows.messaging.models.template import EmailTemplate
 
 __all__ = [
@@ -23,4 +24,7 @@ __all__ = [
     "MessageStatus",
     "Secret",
     "SendingSlot",
+    "StaffChannel",
+    "StaffMessage",
+    "StaffMessageStatus",
 ]

@@ -8,10 +8,12 @@ from django.db import connection
 
 from workflows.crm import arrays
 from workflows.crm.models import Channel
-from workflows.messaging.models import Direction, Message, MessageStatus
+from workflows.messaging.models import Direction, Message, MessageStatus, StaffMessage, StaffMessageStatus
 from workflows.messaging.providers.twilio import Accepted
 
 TWINS_WITHIN = timedelta(minutes=10)
+TEXTS = (Message, StaffMessage)
+"""Where texts through the account's numbers are written down: to contacts, to members."""
 
 
 def contacts_written_to(
@@ -27,18 +29,26 @@ def contacts_written_to(
 
 def sid_of(*, account_id: UUID, message_id: UUID) -> str:
     """Return the provider's id of a message, which a receipt may have told; empty: not known."""
-    rows = Message.objects.for_account(account_id).filter(id=message_id)
-    return rows.values_list("provider_message_id", flat=True).first() or ""
+    for model in TEXTS:
+        rows = model.objects.for_account(account_id).filter(id=message_id)
+        if sid := rows.values_list("provider_message_id", flat=True).first():
+            return str(sid)
+    return ""
 
 
 def sids_of_others(*, account_id: UUID, message_id: UUID, sids: Sequence[str]) -> set[str]:
     """Return those provider's ids that belong to other messages than this one."""
-    messages = Message.objects.for_account(account_id).exclude(id=message_id)
-    return set(messages.filter(provider_message_id__in=sids).values_list("provider_message_id", flat=True))
+    known = [
+        model.objects.for_account(account_id).filter(provider_message_id__in=sids).exclude(id=message_id)
+        for model in TEXTS
+    ]
+    return {sid for rows in known for sid in rows.values_list("provider_message_id", flat=True)}
 
 
 def has_twin(*, account_id: UUID, message_id: UUID) -> bool:
     """Tell whether another message says the same to the same number and has no provider's id yet."""
+    if StaffMessage.objects.for_account(account_id).filter(id=message_id).exists():
+        return has_staff_twin(account_id, message_id)
     messages = Message.objects.for_account(account_id)
     own = messages.filter(id=message_id).first()
     if own is None:
@@ -46,6 +56,14 @@ def has_twin(*, account_id: UUID, message_id: UUID) -> bool:
     twins = messages.filter(contact_id=own.contact_id, channel=Channel.SMS, direction=Direction.OUTBOUND)
     alike = twins.filter(sender=own.sender, recipient=own.recipient, text=own.text, provider_message_id="")
     return alike.filter(updated_at__gt=own.updated_at - TWINS_WITHIN).exclude(id=message_id).exists()
+
+
+def has_staff_twin(account_id: UUID, message_id: UUID) -> bool:
+    messages = StaffMessage.objects.for_account(account_id)
+    own = messages.get(id=message_id)
+    twins = messages.filter(recipient=own.recipient, sender=own.sender, text=own.text, provider_message_id="")
+    in_doubt = twins.exclude(status__in=(StaffMessageStatus.FAILED, StaffMessageStatus.QUEUED))
+    return in_doubt.filter(begun_at__gt=own.begun_at - TWINS_WITHIN).exclude(id=message_id).exists()
 
 
 def record_accepted(*, account_id: UUID, accepted: Mapping[UUID, Accepted], now: datetime) -> None:

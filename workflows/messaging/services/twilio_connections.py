@@ -19,6 +19,16 @@ def connection_of_number(*, account_id: UUID, number: str, type: str = "sms") ->
     return rows.first()
 
 
+def first_number(*, account_id: UUID, type: str = "sms") -> tuple[Connection, str] | None:  # noqa: A002
+    """Return the oldest enabled connection that has a number of this type, and its first such number."""
+    connections = Connection.objects.for_account(account_id).filter(kind=ConnectionKind.TWILIO, is_enabled=True)
+    for connection in connections.filter(settings__contains={"numbers": [{"types": [type]}]}).order_by("id"):
+        for number in connection.settings["numbers"]:
+            if type in number["types"]:
+                return connection, number["number"]
+    return None
+
+
 def with_number(account_id: UUID, number: str, *, types: Sequence[str] = ()) -> Any:
     """Return the account's connections that have a number, of all these types."""
     wanted = {"number": number} | ({"types": list(types)} if types else {})

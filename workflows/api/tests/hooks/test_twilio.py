@@ -10,11 +10,14 @@ from twilio.request_validator import RequestValidator
 from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
+from workflows.admin.tests.samples import dispatch
 from workflows.crm.models import Consent, Contact, Event
 from workflows.crm.tests.factories import ContactFactory
-from workflows.messaging.models import Message
+from workflows.messaging.models import Message, StaffMessage
 from workflows.messaging.secrets import create_secret
+from workflows.messaging.services.staff_messages import begin, give_up
 from workflows.messaging.tests.factories import ConnectionFactory, MessageFactory
+from workflows.models import WorkflowDispatch, WorkflowExecution
 
 pytestmark = pytest.mark.django_db
 OURS, THEIRS = "+14155550100", "+14155550123"
@@ -284,3 +287,33 @@ class TestReceipts:
         for message, expected in messages:
             message.refresh_from_db()
             assert message.status == expected
+
+
+class TestReceiptsOfTextsToMembers:
+    def test_settle_the_step_that_was_in_doubt(self, account, connection):
+        waiting = dispatch(account)
+        user_id = uuid7()
+        begin(
+            account_id=account.id,
+            step_key=waiting.id,
+            channel="sms",
+            user_id=user_id,
+            connection_id=connection.id,
+            now=waiting.created_at,
+        )
+        give_up(account_id=account.id, step_keys=[waiting.id], now=waiting.created_at)
+        pause_as_unknown(waiting)
+        text = StaffMessage.objects.get()
+        assert tell(connection, text, "delivered").status_code == 204
+        text.refresh_from_db()
+        assert (text.status, text.provider_message_id) == ("sent", "SM9")
+        waiting.execution.refresh_from_db()
+        assert waiting.execution.status != "paused"
+        assert not WorkflowDispatch.objects.exists()
+
+
+def pause_as_unknown(waiting):
+    WorkflowDispatch.objects.update(status="unknown", lease_id=None, lease_until=None)
+    WorkflowExecution.objects.filter(id=waiting.execution_id).update(
+        status="paused", pause_reason="outcome_unknown", waiting_log_id=waiting.log_id
+    )
