@@ -16,5 +16,5 @@ class MessengerSettings(StrictSerializer):
         help_text="`postbox.test` is the local postbox; default `graph.facebook.com`.",
     )
     api_version = serializers.CharField(
-        max_length=6, required=False, help_text="Version of the Graph API; default `v25.0`."
+        max_length=6, required=False, help_text="Version of the Graph API; default `v26.0`."
     )

@@ -12,6 +12,12 @@ from typing import Self
 
 POSTBOX_HOST = "postbox.test"
 """Stands for the postbox of this installation, on whatever port it runs; `.test` is never a real name."""
+POSTBOX_APP_SECRET = "postbox app secret"  # noqa: S105 - for everybody to know
+"""What the postbox signs with where it plays Meta."""
+POSTBOX_PAGE_HEADER = "Postbox-Page"
+"""Tells the postbox what Meta knows from tokens and from an app's settings: the page's id, a space, its webhook."""
+POSTBOX_CALLBACK_HEADER = "Postbox-Callback"
+"""Tells the postbox where a mail service would call back, which those know from their settings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from django.template import Context, Engine
 from django.utils.html import conditional_escape, format_html, format_html_join, urlize
 from django.utils.safestring import SafeString, mark_safe
 
+from workflows.messaging.postbox.chats import context_of, file_in
+from workflows.messaging.postbox.graph import Graph
 from workflows.messaging.postbox.ledger import Entry, Ledger, Outcome
 from workflows.messaging.postbox.letters import for_display, open_letter
 from workflows.messaging.postbox.receiver import describe
@@ -50,13 +52,14 @@ class Page:
 class Pages:
     """Makes the pages of one postbox."""
 
-    def __init__(self, ledger: Ledger, rules: RuleBook) -> None:
+    def __init__(self, ledger: Ledger, rules: RuleBook, graph: Graph) -> None:
         self._ledger = ledger
         self._rules = rules
+        self._graph = graph
         self._engine = Engine(dirs=[str(FOLDER / "templates")], autoescape=True)
 
     def home(self, query: Mapping[str, str]) -> Page:
-        places = (("smtp", "/mails"), ("sms", "/phones"))
+        places = (("smtp", "/mails"), ("sms", "/phones"), ("messenger", "/chats"))
         full = (place for protocol, place in places if self._ledger.counts({"protocol": protocol})["total"])
         return Page(302, b"", {"Location": next(full, "/requests"), "Cache-Control": "no-store"})
 
@@ -148,6 +151,19 @@ class Pages:
         }
         return self._render("phones.html", context, status=404 if context["is_missing"] else 200)
 
+    def chats(self, query: Mapping[str, str], page: str = "", person: str = "") -> Page:
+        """Show all chats, and what was said in one of them."""
+        context = context_of(self._ledger, self._graph.pages, page, person)
+        return self._render("chats.html", context, status=404 if context["is_missing"] else 200)
+
+    def chat_file(self, query: Mapping[str, str], number: str) -> Page:
+        """Return the picture that came with a message."""
+        entry = self._find("messenger", number)
+        found = file_in(entry) if entry else None
+        if found is None:
+            return self._missing("http", query)
+        return _file(found[1], f"picture-{number}", found[0], is_inline=found[0] in SHOWN_INLINE)
+
     def static(self, query: Mapping[str, str], name: str) -> Page:
         path = FOLDER / "static" / name
         return Page(
@@ -190,6 +206,7 @@ class Pages:
             "mail_count": self._ledger.counts({"protocol": "smtp"})["total"],
             "request_count": self._ledger.counts({"protocol": "http"})["total"],
             "phone_count": self._ledger.counts({"protocol": "sms"})["total"],
+            "chat_count": self._ledger.counts({"protocol": "messenger"})["total"],
             "rule_count": len(list(self._rules)),
         }
         html = self._engine.get_template(template).render(Context(context | counts))

@@ -132,7 +132,7 @@ def read_rule(data: Any) -> Rule:
 
 def _problem(rule: Rule) -> str | None:
     checks = {
-        "'protocol' must be http, smtp or sms.": rule.protocol in {"", "http", "smtp", "sms"},
+        "'protocol' must be http, smtp, sms or messenger.": rule.protocol in {"", "http", "smtp", "sms", "messenger"},
         "'fraction' must be between 0 and 1.": 0 <= rule.fraction <= 1,
         "'times' must be at least 1.": rule.times is None or rule.times >= 1,
         f"'delay_ms' must be between 0 and {LONGEST_DELAY_MS}.": 0 <= rule.delay_ms <= LONGEST_DELAY_MS,

@@ -13,8 +13,10 @@ from typing import Self
 from aiosmtpd.smtp import SMTP
 
 from workflows.messaging.postbox import Address
+from workflows.messaging.postbox.graph import Graph
 from workflows.messaging.postbox.ledger import Ledger
 from workflows.messaging.postbox.mail import MAXIMUM_MAIL_BYTES, MailHandler
+from workflows.messaging.postbox.mail_services import MailServices
 from workflows.messaging.postbox.phones import Phones
 from workflows.messaging.postbox.receiver import Receiver
 from workflows.messaging.postbox.rules import RuleBook
@@ -39,8 +41,10 @@ class Postbox:
         self._rules = RuleBook()
         self._receiver = Receiver(self._ledger, self._rules)
         self._phones = Phones(self._ledger, self._rules)
-        self._providers = (self._phones,)
-        self._site = Site(self._ledger, self._rules, self._phones)
+        self._graph = Graph(self._ledger, self._rules)
+        self._mail_services = MailServices(self._ledger, self._rules)
+        self._providers = (self._phones, self._graph, self._mail_services)
+        self._site = Site(self._ledger, self._rules, self._phones, self._graph, self._mail_services)
         self._handler = MailHandler(self._ledger, self._rules)
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()

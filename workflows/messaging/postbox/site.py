@@ -3,12 +3,15 @@
 import base64
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from workflows.messaging.postbox.graph import PERSON, Graph
 from workflows.messaging.postbox.ledger import FILTERS, Entry, Ledger
+from workflows.messaging.postbox.mail_services import HAPPENINGS, MailServices
 from workflows.messaging.postbox.pages import Page, Pages
 from workflows.messaging.postbox.phones import NUMBER, Phones
 from workflows.messaging.postbox.rules import BadRule, RuleBook, read_rule
@@ -18,6 +21,7 @@ LOCAL_HOSTS = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 MAXIMUM_LIMIT = 100_000
 DEFAULT_LIMIT = 100
 LONGEST_REPLY = 1600
+LONGEST_CHAT = 2000
 UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -40,11 +44,15 @@ Handler = Callable[..., Reply]
 class Site:
     """Answers the postbox's own addresses; everything else is a webhook."""
 
-    def __init__(self, ledger: Ledger, rules: RuleBook, phones: Phones) -> None:
+    def __init__(
+        self, ledger: Ledger, rules: RuleBook, phones: Phones, graph: Graph, mail_services: MailServices
+    ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._phones = phones
-        self._pages = Pages(ledger, rules)
+        self._graph = graph
+        self._mail_services = mail_services
+        self._pages = Pages(ledger, rules, graph)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler)
             for method, pattern, handler in (
@@ -58,6 +66,8 @@ class Site:
                 ("DELETE", "/control/rules", self._clear_rules),
                 ("DELETE", r"/control/rules/(\d{1,18})", self._remove_rule),
                 ("POST", "/control/replies", self._reply),
+                ("POST", "/control/chats", self._chat),
+                ("POST", r"/control/mails/(\d{1,18})", self._let_happen),
                 ("GET", "/", self._page(self._pages.home)),
                 ("GET", "/mails", self._page(self._pages.mails)),
                 ("GET", r"/mails/(\d{1,18})", self._page(self._pages.mail)),
@@ -68,6 +78,9 @@ class Site:
                 ("GET", r"/requests/(\d{1,18})/body", self._page(self._pages.request_body)),
                 ("GET", "/phones", self._page(self._pages.phones)),
                 ("GET", r"/phones/([^/]{1,64})", self._page(self._pages.phones)),
+                ("GET", "/chats", self._page(self._pages.chats)),
+                ("GET", r"/chats/files/(\d{1,18})", self._page(self._pages.chat_file)),
+                ("GET", r"/chats/(\d{1,30})/(\d{1,30})", self._page(self._pages.chats)),
                 ("GET", "/rules", self._page(self._pages.rules)),
                 ("GET", r"/static/(postbox\.(?:css|js)|icon\.svg)", self._page(self._pages.static)),
             )
@@ -148,6 +161,39 @@ class Site:
             return _json({"error": f"{recipient} never wrote to {sender}, so nobody listens there."}, status=404)
         return _json(as_json(entry), status=201)
 
+    def _chat(self, request: Request) -> Reply:
+        if not _is_json(request):
+            return _json({"error": "Send it as application/json."}, status=415)
+        said = read_said(request.body)
+        page, person = said["page"], said["person"] or str(secrets.randbelow(9 * 10**15) + 10**15)
+        if said["kind"] == "read":
+            entry = self._graph.read(page=page, person=person)
+        else:
+            is_button = said["kind"] == "postback"
+            entry = self._graph.say(
+                page=page, person=person, text=said["text"], payload=said["payload"], is_button=is_button
+            )
+        if entry is None:
+            return _json(
+                {"error": f"The page {page} has asked nothing here yet: try its connection first."}, status=404
+            )
+        return _json(as_json(entry), status=201)
+
+    def _let_happen(self, request: Request, number: str) -> Reply:
+        if not _is_json(request):
+            return _json({"error": "Send it as application/json."}, status=415)
+        try:
+            data = json.loads(request.body)
+            happening, url = data["happening"], data.get("url", "")
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            raise BadQuery("It is a JSON object with the text 'happening' and, of a click, 'url'.") from None
+        if happening not in HAPPENINGS or not isinstance(url, str) or UNSENDABLE.search(url):
+            raise BadQuery(f"'happening' is one of {', '.join(HAPPENINGS)}; 'url' is an address.")
+        entry = self._ledger.get(int(number))
+        if entry is None or not self._mail_services.let_happen(entry, happening, url=url):
+            return _json({"error": "There is no such mail for a mail service that is to be told."}, status=404)
+        return _json({"happening": happening}, status=202)
+
     def _clear_rules(self, request: Request) -> Reply:
         return _json({"deleted": self._rules.clear()})
 
@@ -155,6 +201,28 @@ class Site:
         if self._rules.remove(int(number)):
             return _json({"deleted": 1})
         return _json({"error": "There is no such rule."}, status=404)
+
+
+def read_said(body: bytes) -> dict[str, str]:
+    """Return what a person on Messenger does: `page`, `person` (empty: somebody new), `kind`, `text`, `payload`."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise BadQuery("Send a JSON object of texts: 'page', 'person', 'kind', 'text', 'payload'.")
+    said = {"person": "", "kind": "message", "text": "", "payload": ""} | data
+    if said.keys() != {"page", "person", "kind", "text", "payload"}:
+        raise BadQuery("It has 'page', and may have 'person', 'kind', 'text' and 'payload'.")
+    if not PERSON.fullmatch(said["page"]) or not (said["person"] == "" or PERSON.fullmatch(said["person"])):
+        raise BadQuery("'page' and 'person' are ids of digits.")
+    if said["kind"] not in {"message", "quick_reply", "postback", "read"}:
+        raise BadQuery("'kind' is message, quick_reply, postback or read.")
+    if UNSENDABLE.search(said["text"] + said["payload"]) or len(said["text"]) > LONGEST_CHAT:
+        raise BadQuery(f"'text' has at most {LONGEST_CHAT} characters.")
+    if said["kind"] != "read" and not said["text"]:
+        raise BadQuery("'text' is needed.")
+    return said
 
 
 def _is_json(request: Request) -> bool:

@@ -63,6 +63,18 @@ class PostboxClient:
         """Let a phone write back."""
         return self._call("POST", "/control/replies", {"from": sender, "to": recipient, "text": text})
 
+    def chats(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return Messenger messages of pages and of people."""
+        return self.entries(protocol="messenger", **filters)
+
+    def chat(self, page: str, person: str, text: str = "", **more: str) -> dict[str, Any]:
+        """Let a person write to a page, or do what `kind` says."""
+        return self._call("POST", "/control/chats", {"page": page, "person": person, "text": text, **more})
+
+    def let_happen(self, mail: int, happening: str, url: str = "") -> dict[str, Any]:
+        """Let a mail service tell what became of a mail; `mail` is its entry's id."""
+        return self._call("POST", f"/control/mails/{mail}", {"happening": happening, "url": url})
+
     def counts(self, **filters: Any) -> dict[str, int]:
         return self._call("GET", f"/ledger/counts?{urlencode(filters)}")
 

@@ -21,7 +21,7 @@ async function send(path) {
 }
 
 document.querySelector("[data-clear]")?.addEventListener("click", () => {
-  if (confirm("Forget all mails, SMS and requests?")) send("/ledger");
+  if (confirm("Forget all mails, SMS, chats and requests?")) send("/ledger");
 });
 for (const button of document.querySelectorAll("[data-remove]")) {
   button.addEventListener("click", () => send(`/control/rules/${button.dataset.remove}`));
@@ -34,6 +34,26 @@ document.querySelector("[data-reply]")?.addEventListener("submit", async (event)
   form.querySelector("output").textContent = answer.ok ? "" : (await answer.json()).error;
   if (answer.ok) form.reset();
   await refresh();
+});
+async function chat(said) {
+  const body = JSON.stringify(said);
+  const answer = await fetch("/control/chats", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const told = await answer.json();
+  if (answer.ok && !location.pathname.endsWith(said.person)) location.assign(`/chats/${said.page}/${told.sender}`);
+  await refresh();
+  return answer.ok ? "" : told.error;
+}
+for (const form of document.querySelectorAll("[data-chat]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const said = { page: form.dataset.page ?? form.elements.page.value, person: form.dataset.person ?? "", text: form.elements.text.value };
+    form.querySelector("output").textContent = await chat(said);
+    if (!form.querySelector("output").textContent) form.elements.text.value = "";
+  });
+}
+document.addEventListener("click", (event) => {
+  const { chatAct: kind, page, person, text, payload } = event.target.closest("[data-chat-act]")?.dataset ?? {};
+  if (kind) chat({ kind, page, person, ...(text === undefined ? {} : { text, payload }) });
 });
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 document.querySelector(".row.selected")?.scrollIntoView({ block: "nearest" });

@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 
 from workflows.messaging import outbound
 from workflows.messaging.outbound import SentUnknown
+from workflows.messaging.postbox import POSTBOX_PAGE_HEADER
 from workflows.messaging.providers.messenger.errors import refusal
 from workflows.messaging.providers.messenger.page import MessengerPage
 from workflows.messaging.providers.messenger.signatures import app_secret_proof
 
 SECONDS = 30.0
-CALLBACK_HEADER = "Postbox-Callback"
-"""Tells the postbox, and it alone, what an app's settings tell Meta: where the page's webhook is."""
 NOT_UNDERSTOOD = "Meta's answer cannot be understood."
 
 
@@ -37,7 +36,7 @@ def ask(
     if body is not None:
         headers["Content-Type"] = content_type
     if page.is_at_the_postbox:
-        headers[CALLBACK_HEADER] = page.callback_url
+        headers[POSTBOX_PAGE_HEADER] = f"{page.page_id} {page.callback_url}"
     proof = {"appsecret_proof": app_secret_proof(token=token, app_secret=app_secret)} if app_secret else {}
     parameters = urlencode({**(query or {}), **proof})
     answer = outbound.request(

@@ -14,7 +14,7 @@ from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.messaging.secrets import SecretText, UnreadableSecret, reveal_secrets
 
 API_HOST = "graph.facebook.com"
-API_VERSION = "v25.0"
+API_VERSION = "v26.0"
 PAGE_ID = re.compile(r"[1-9][0-9]{4,29}")
 VERSION = re.compile(r"v[1-9][0-9]?\.[0-9]")
 TOKEN_LENGTH = 32
