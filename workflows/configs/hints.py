@@ -8,16 +8,18 @@ Widget = Literal["code", "color", "date", "datetime", "hidden", "html", "long", 
 Suggestions = Literal[
     "contact_fields", "custom_fields", "event_types", "headers", "recipients", "step_keys", "tags", "timezones"
 ]
+Choices = Mapping[str, Sequence[str | bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
     """How one field of a config looks in forms. Nothing of it changes what is accepted."""
 
-    shown_when: Mapping[str, Sequence[str | bool]] = field(default_factory=dict)
+    shown_when: Choices | Sequence[Choices] = field(default_factory=dict)
     """Values of choices, by their names, that the field belongs to; with others it is neither shown nor sent.
 
-    A name is looked for among the fields of the same config, then of the one around it. All must fit.
+    A name is looked for among the fields of the same config, then of the one around it. All must fit; of several such
+    mappings, those of one.
     """
     widget: Widget | None = None
     """`hidden` keeps what programs alone may send out of the form."""

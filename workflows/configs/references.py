@@ -14,6 +14,7 @@ from accounts.models import Membership, Team
 from workflows.configs.base import StrictConfig
 from workflows.crm.models import Campaign, Course, CustomField, Pipeline, Stage, Tag
 from workflows.messaging.models import Connection, EmailTemplate, Media, Secret
+from workflows.messaging.services.messenger_pages import pages
 
 Rows = QuerySet[Any]
 
@@ -45,6 +46,7 @@ KINDS: dict[str, Kind] = {
     "media": Kind(Media.objects.for_account),
     "secret": Kind(Secret.objects.for_account),
     "connection": Kind(Connection.objects.for_account),
+    "page": Kind(pages),
     "campaign": Kind(Campaign.objects.for_account),
     "course": Kind(Course.objects.for_account),
     "pipeline": Kind(Pipeline.objects.for_account),

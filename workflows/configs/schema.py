@@ -7,6 +7,7 @@ from rest_framework import serializers
 from workflows.configs.amounts import LARGEST, AmountField
 from workflows.configs.base import StrictConfig
 from workflows.configs.fields import MappingField, TemplateField, TemplateJsonField, TemplateValueField, TextField
+from workflows.configs.messenger import PageField
 from workflows.configs.references import ReferenceField
 
 AnyField = serializers.Field[Any, Any, Any, Any]
@@ -40,7 +41,7 @@ def described(field: AnyField) -> Schema:
     return schema
 
 
-def field_schema(field: AnyField) -> Schema:  # noqa: PLR0911 - a table
+def field_schema(field: AnyField) -> Schema:  # noqa: PLR0911, PLR0912 - a table
     match field:
         case StrictConfig():
             return object_schema(field)
@@ -60,6 +61,8 @@ def field_schema(field: AnyField) -> Schema:  # noqa: PLR0911 - a table
                 "nullable": True,
                 "oneOf": [text, {"type": "number"}, {"type": "boolean"}, {"type": "array", "items": text}],
             }
+        case PageField():
+            return {"type": "string", "x-reference": field.reference}
         case ReferenceField():
             return {"type": "string", "format": "uuid", "x-reference": field.reference}
         case serializers.ChoiceField():

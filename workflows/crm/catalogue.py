@@ -39,5 +39,17 @@ EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "email_opened": ("message_id", "subject"),
     "email_clicked": ("message_id", "subject", "url"),
     "sms_received": ("message_id", "text", "from", "to", "related_message_id"),
+    "messenger_received": ("message_id", "text", "payload", "attachments", "page_id", "related_message_id"),
+    "call_completed": (
+        "message_id",
+        "call_sid",
+        "direction",
+        "outcome",
+        "answered_by",
+        "duration_seconds",
+        "from",
+        "to",
+        "related_message_id",
+    ),
     "unsubscribed": ("channel",),
 }

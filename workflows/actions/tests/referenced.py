@@ -36,6 +36,9 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
     "media": lambda account, media_id: MediaFactory(account=account, id=media_id),
     "secret": lambda account, secret_id: SecretFactory(account=account, id=secret_id),
     "connection": lambda account, connection_id: ConnectionFactory(account=account, id=connection_id),
+    "page": lambda account, connection_id: ConnectionFactory(
+        account=account, id=connection_id, kind="messenger", settings={"page_id": "104270000000001"}
+    ),
     "campaign": lambda account, campaign_id: CampaignFactory(
         account=account, id=campaign_id, workflow_id=ActiveWorkflowFactory(account=account).id
     ),

@@ -13,7 +13,7 @@ from rest_framework.serializers import empty
 
 from accounts.admin.texts import with_code
 from workflows.admin.config_forms.submitted import Submitted
-from workflows.configs.hints import Hint
+from workflows.configs.hints import Choices, Hint
 
 if TYPE_CHECKING:
     from workflows.admin.config_forms.groups import GroupPart
@@ -181,25 +181,32 @@ class Part:
         return " ".join([*ids, f"{self.id}-errors"] if self.errors else ids)
 
     @property
-    def conditions(self) -> Mapping[str, list[str]]:
-        """Return the names of inputs that it depends on, each with the values that show it."""
-        return {part.name: values for part, values in self._conditions()}
+    def conditions(self) -> list[Mapping[str, list[str]]]:
+        """Return the names of inputs that it depends on, each with the values that show it: any of these mappings."""
+        return [{part.name: values for part, values in way} for way in self._ways()]
 
     @property
     def conditions_json(self) -> str:
-        return json.dumps(self.conditions)
+        ways = self.conditions
+        return json.dumps(ways[0] if len(ways) == 1 else ways)
 
     @property
     def belongs(self) -> bool:
         """Whether it is a field of what was chosen."""
-        return all(part.current() in values for part, values in self._conditions())
+        ways = self._ways()
+        return not ways or any(all(part.current() in values for part, values in way) for way in ways)
 
     @property
     def is_shown(self) -> bool:
         return self.belongs or any(part.errors for part in self.parts())
 
-    def _conditions(self) -> Iterator[tuple[Part, list[str]]]:
-        for name, values in self.hint.shown_when.items():
+    def _ways(self) -> list[list[tuple[Part, list[str]]]]:
+        shown_when = self.hint.shown_when
+        ways = [shown_when] if isinstance(shown_when, Mapping) else shown_when
+        return [found for way in ways if (found := list(self._conditions(way)))]
+
+    def _conditions(self, choices: Choices) -> Iterator[tuple[Part, list[str]]]:
+        for name, values in choices.items():
             part = self.slot.around.look_up(name) if self.slot.around else None
             if part is not None:
                 yield part, [str(value).lower() if isinstance(value, bool) else value for value in values]

@@ -32,6 +32,7 @@ FOREIGN: Mapping[str, Callable[[Account], Any]] = {
     "course": lambda account: CourseFactory(account=account).id,
     "custom_field": lambda account: CustomFieldFactory(account=account).id,
     "media": lambda account: MediaFactory(account=account).id,
+    "page": lambda account: ConnectionFactory(account=account, kind="messenger", settings={"page_id": "12345"}).id,
     "pipeline": lambda account: PipelineFactory(account=account).id,
     "secret": lambda account: SecretFactory(account=account).id,
     "stage": lambda account: StageFactory(account=account).id,

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 Config = dict[str, Any]
 Json = Any
 V1 = "/api/v1"
+PAGE, PERSON = "104270000000001", "2001"
+"""At Meta."""
 
 
 class Answer(Protocol):
@@ -49,6 +51,7 @@ class World:
             owner_id=self.user_id,
             tags=["Old"],
             custom_fields={"score": 1, "renewal": "2020-02-29"},
+            external_ids={f"messenger:{PAGE}": PERSON},
         )
 
     @cached_property
@@ -70,6 +73,13 @@ class World:
         settings = {"account_sid": "AC" + "0a" * 16, "api_host": "postbox.test", "numbers": [number]}
         self.post("/connections", kind="twilio", name="SMS", settings=settings, password="auth token")
         return "+14155550199"
+
+    @cached_property
+    def page_id(self) -> str:
+        """A Facebook page, which is the postbox's, and which the contact has written to."""
+        settings = {"page_id": PAGE, "api_host": "postbox.test"}
+        made = self.post("/connections", kind="messenger", name="Page", settings=settings, password="page token")
+        return made["id"]
 
     @cached_property
     def template_id(self) -> str:
@@ -241,6 +251,12 @@ def mail(world: World, **fields: Any) -> Config:
     return {"subject": "Hello {{ contact.first_name }}", "from_name": "Ada", "from_email": "ada@acme.example", **fields}
 
 
+def tagged_message(world: World, **fields: Any) -> Config:
+    """A Messenger message that may go though the contact has not written."""
+    tag = {"messaging_type": "MESSAGE_TAG", "tag": "POST_PURCHASE_UPDATE"}
+    return {"page_id": world.page_id, **tag, **fields}
+
+
 def all_channels(world: World) -> list[str]:
     """Return all ways to tell members; SMS needs a number of the account."""
     assert world.sms_number
@@ -312,6 +328,28 @@ WALKS: Mapping[str, Walk] = {
             quiet_hours_end="08:00",
         ),
         result={"to": "+14155550100", "segments": 1},
+        read=read_message,
+    ),
+    "send_messenger": Walk(
+        least=lambda world: tagged_message(world, message_type="text", content={"text": "Hi"}),
+        fullest=lambda world: tagged_message(
+            world,
+            message_type="template",
+            content={
+                "template_type": "generic",
+                "elements": [
+                    {
+                        "title": "Hello {{ contact.first_name }}",
+                        "subtitle": "Your order",
+                        "image_url": "https://acme.example/1.png",
+                        "default_action": {"type": "web_url", "url": "https://acme.example/1"},
+                        "buttons": [{"type": "postback", "title": "Thanks", "payload": "thanks"}],
+                    }
+                ],
+            },
+            purpose="transactional",
+        ),
+        result={"to": PERSON},
         read=read_message,
     ),
     "webhook_call": Walk(

@@ -21,8 +21,9 @@
 
   function showWhatBelongs(form) {
     for (const part of form.querySelectorAll("[data-cf-when]")) {
-      const conditions = Object.entries(JSON.parse(part.dataset.cfWhen));
-      part.hidden = !conditions.every(([name, values]) => values.includes(currentValue(form, name)));
+      const ways = [JSON.parse(part.dataset.cfWhen)].flat();
+      const fits = ([name, values]) => values.includes(currentValue(form, name));
+      part.hidden = !ways.some((way) => Object.entries(way).every(fits));
     }
     // What is hidden is not sent, and the browser does not ask for it.
     for (const input of form.querySelectorAll("input, select, textarea, button")) {
