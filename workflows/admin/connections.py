@@ -18,7 +18,7 @@ from workflows.authoring import removing
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Message
 from workflows.messaging.services.connection_kinds import KINDS
-from workflows.messaging.services.connections import change_connection, create_connection, try_connection
+from workflows.messaging.services.connections import create_connection, try_connection
 
 CALLBACK_LABELS = {"url": "Callback URL", "verify_token": "Verify token"}
 
@@ -140,7 +140,7 @@ class ConnectionAdmin(AccountScopedAdmin):
                 changes[name] = None
             elif data.get(name):
                 changes[name] = data[name]
-        return change_connection(**acting.on_behalf(), connection_id=row.id, changes=changes)
+        return removing.change_connection(**acting.on_behalf(), connection_id=row.id, changes=changes)
 
     def perform_delete(self, acting: Acting, row: Connection) -> None:
         removing.delete_connection(**acting.on_behalf(), connection_id=row.id)

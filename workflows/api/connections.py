@@ -1,5 +1,6 @@
 """`/connections`: the account's ways out to mail servers and other providers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -19,7 +20,7 @@ from workflows.crm.services.usages import Target
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.services.connection_kinds import KINDS
-from workflows.messaging.services.connections import change_connection, create_connection, try_connection
+from workflows.messaging.services.connections import create_connection, try_connection
 
 PASSWORD_LENGTH = 4096
 
@@ -126,7 +127,10 @@ class NewConnection(ConnectionChange):
 
 
 class ConnectionViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, AccountViewSet):
-    """Connections of the account, by name. Deleting one that a workflow names answers 409 `in_use`."""
+    """Connections of the account, by name.
+
+    Deleting one that a workflow names answers 409 `in_use`; so does taking away a number that one sends or calls from.
+    """
 
     queryset = Connection.objects.all()
     serializer_class = ConnectionSerializer
@@ -141,10 +145,10 @@ class ConnectionViewSet(UsagesMixin, ListMixin, RetrieveMixin, CreateMixin, Upda
         return create_connection(**self.on_behalf(), **data)
 
     def perform_update(self, connection: Connection, data: dict[str, Any]) -> Connection:
-        return change_connection(**self.on_behalf(), connection_id=connection.id, changes=data)
+        return removing.change_connection(**self.on_behalf(), connection_id=connection.id, changes=data)
 
-    def usage_target(self, instance: Connection) -> Target:
-        return Target("page" if instance.kind == ConnectionKind.MESSENGER else "connection", instance.id)
+    def usage_targets(self, instance: Connection) -> Sequence[Target]:
+        return removing.targets_of(instance)
 
     def perform_destroy(self, connection: Connection) -> None:
         removing.delete_connection(**self.on_behalf(), connection_id=connection.id)

@@ -1,5 +1,6 @@
 """`GET /<things>/{id}/usages`: the workflows that refer to an object."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,10 +74,16 @@ class UsagesPagination(ItemsPagination):
 
 
 class UsagesMixin:
-    """Adds `GET {id}/usages`; the subclass says by `usage_target` how workflows refer to the object."""
+    """Adds `GET {id}/usages`; the subclass says by `usage_target` how workflows refer to the object.
+
+    An object that they also refer to by parts of it, as to a connection by its numbers, has several `usage_targets`.
+    """
 
     def usage_target(self, instance: Any) -> Target:
         raise NotImplementedError
+
+    def usage_targets(self, instance: Any) -> Sequence[Target]:
+        return [self.usage_target(instance)]
 
     @extend_schema(responses=UsageSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=UsagesPagination)
@@ -87,10 +94,10 @@ class UsagesMixin:
         """
         check_parameters(request, SimpleNamespace(paginator=self.paginator))
         account_id = self.caller.account_id
-        target = self.usage_target(self.get_object())
-        rows = usages_of(account_id=account_id, target=target)
+        targets = self.usage_targets(self.get_object())
+        rows = usages_of(account_id=account_id, targets=targets)
         page = with_workflows(account_id=account_id, rows=self.paginate_queryset(rows))
-        holders = holders_of(account_id=account_id, target=target)
+        holders = [holder for target in targets for holder in holders_of(account_id=account_id, target=target)]
         records = [HolderSerializer(holder).data for holder in holders]
         items = [UsageSerializer(usage).data for usage in page]
         return self.paginator.get_paginated_response(items, records=records)

@@ -4,7 +4,7 @@ Authoring holds the rows of what an action refers to until it has written the in
 somebody who deletes and somebody who refers one waits for the other and then sees what it did.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,12 @@ from accounts.models import Membership, Role
 from accounts.problems import Missing
 from accounts.services import members, teams
 from workflows.authoring.usages import forget_left_versions, in_use_named
+from workflows.configs.names import NUMBER_KINDS
 from workflows.crm.models import CustomField, Stage, Tag
 from workflows.crm.services import campaigns, courses, custom_fields, pipelines, tag_list
 from workflows.crm.services.usages import Target, require_unused
 from workflows.messaging import secrets
+from workflows.messaging.models import Connection, ConnectionKind
 from workflows.messaging.services import connections, media, templates
 
 
@@ -33,9 +35,38 @@ def delete_secret(*, account_id: UUID, actor: Actor, secret_id: UUID) -> None:
 
 @transaction.atomic
 def delete_connection(*, account_id: UUID, actor: Actor, connection_id: UUID) -> None:
-    """Forget a connection; Conflict (`in_use`) while a workflow names it."""
-    with unused(account_id, Target("connection", connection_id), Target("page", connection_id)):
+    """Forget a connection; Conflict (`in_use`) while a workflow names it, or a number of it."""
+    with unused(account_id, *targets_of(connections.locked(account_id, connection_id))):
         connections.delete_connection(account_id=account_id, actor=actor, connection_id=connection_id)
+
+
+@transaction.atomic
+def change_connection(*, account_id: UUID, actor: Actor, connection_id: UUID, changes: Mapping[str, Any]) -> Connection:
+    """Change a connection as `connections.change_connection` does; Conflict (`in_use`) for a number that goes.
+
+    A number that can no longer be texted from, or called from, has gone for the workflows that do so.
+    """
+    before = numbers_of(connections.locked(account_id, connection_id))
+    connection = connections.change_connection(
+        account_id=account_id, actor=actor, connection_id=connection_id, changes=changes
+    )
+    kept = {(target.kind, target.name) for target in numbers_of(connection)}
+    with unused(account_id, *(target for target in before if (target.kind, target.name) not in kept)):
+        return connection
+
+
+def targets_of(connection: Connection) -> list[Target]:
+    """Return how workflows may refer to a connection: as itself, as a page, by its numbers."""
+    kind = "page" if connection.kind == ConnectionKind.MESSENGER else "connection"
+    return [Target(kind, connection.id), *numbers_of(connection)]
+
+
+def numbers_of(connection: Connection) -> list[Target]:
+    return [
+        Target(NUMBER_KINDS[done], connection.id, name=number["number"])
+        for number in connection.settings.get("numbers", ())
+        for done in number["types"]
+    ]
 
 
 @transaction.atomic

@@ -15,13 +15,15 @@ from accounts.problems import Conflict, Invalid, Problem
 from accounts.scoping import AccountQuerySet
 from workflows.actions.registry import UnknownActionType
 from workflows.actions.registry import registry as action_types
-from workflows.configs.names import CUSTOM_FIELD, TAG
+from workflows.configs.names import CUSTOM_FIELD, NUMBER_KINDS, TAG
 from workflows.configs.references import KINDS, missing_detail
+from workflows.configs.sms import NO_SUCH_NUMBER
 from workflows.crm.models import Usage
 from workflows.crm.services import usages
 from workflows.crm.services.contacts.reading import hold_definitions
 from workflows.crm.services.tags import find_tags
 from workflows.crm.services.usages import Holder, Part, Reference, Target
+from workflows.messaging.services.twilio_connections import with_number
 from workflows.models import ENDED_STATUSES, Action, Trigger, Workflow, WorkflowExecution, WorkflowStatus
 from workflows.triggers.registry import UnknownTriggerType
 from workflows.triggers.registry import registry as trigger_types
@@ -98,6 +100,19 @@ def hold_references(references: Collection[Reference], *, account_id: UUID) -> N
         find_tags(account_id=account_id, folded_names=tags)
     if keys := {each.name for each in references if each.kind == CUSTOM_FIELD and each.name}:
         hold_definitions(account_id=account_id, keys=keys)
+    hold_numbers([each for each in references if each.kind in NUMBER_KINDS.values()], account_id=account_id)
+
+
+def hold_numbers(references: Collection[Reference], *, account_id: UUID) -> None:
+    """Keep connections from losing these numbers until the transaction ends; raises Invalid (`number_not_found`)."""
+    types = {kind: done for done, kind in NUMBER_KINDS.items()}
+    problems = []
+    for reference in sorted(references, key=lambda each: (each.name, each.kind)):
+        connections = with_number(account_id, reference.name, types=[types[reference.kind]])
+        if not list(connections.select_for_update(no_key=True)):
+            problems.append(Problem("number_not_found", NO_SUCH_NUMBER, reference.path))
+    if problems:
+        raise Invalid(*problems)
 
 
 def forget_left_versions(*, account_id: UUID, targets: Collection[Target]) -> None:
@@ -109,9 +124,9 @@ def forget_left_versions(*, account_id: UUID, targets: Collection[Target]) -> No
     rows.filter(~_inside(), ~Exists(active)).delete()
 
 
-def usages_of(*, account_id: UUID, target: Target) -> AccountQuerySet:
-    """Return the places that refer to an object, each once: those of versions only where nobody edits the like."""
-    rows = usages.usages_of(account_id=account_id, targets=[target])
+def usages_of(*, account_id: UUID, targets: Collection[Target]) -> AccountQuerySet:
+    """Return the places that refer to objects, each once: those of versions only where nobody edits the like."""
+    rows = usages.usages_of(account_id=account_id, targets=targets)
     the_like = rows.filter(
         workflow_id=OuterRef("workflow_id"), action_id=OuterRef("action_id"), path=OuterRef("path")
     ).filter(Q(version=None) | Q(version__gt=OuterRef("version")))
@@ -146,7 +161,8 @@ def _sentence(target: Target, found: Sequence[NamedUsage], holders: Sequence[Hol
     users += [f"the {holder.kind} “{holder.name}”" for holder in holders]
     more = len(users) - USERS_SHOWN
     listed = ", ".join(users[:USERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"The {target.kind.replace('_', ' ')} is used by {listed}; change those first."
+    thing = target.kind.replace("_", " ") + (f" {target.name}" if target.kind in NUMBER_KINDS.values() else "")
+    return f"The {thing} is used by {listed}; change those first."
 
 
 def _inside() -> Exists:

@@ -18,6 +18,8 @@ KEY_LENGTH = 50
 CUSTOM_FIELDS = ("contact", "custom_fields")
 TAG = "tag"
 CUSTOM_FIELD = "custom_field"
+NUMBER_KINDS = {"sms": "sms_number", "voice": "voice_number"}
+"""By what a number of the account does: it may lose one of the two and keep the other."""
 
 Name = tuple[str, str, str]
 """(kind, the name as it is looked up, path inside the config)."""

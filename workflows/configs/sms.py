@@ -1,10 +1,12 @@
 """Fields about SMS and the numbers they come from."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
 from workflows.configs.fields import TemplateField, TextField
+from workflows.configs.names import NUMBER_KINDS, Name, NamingField
 from workflows.messaging.services.twilio_connections import with_number
 
 MAXIMUM_SMS_LENGTH = 1600
@@ -28,7 +30,7 @@ class SmsTextField(TemplateField):
             raise
 
 
-class OwnNumberField(TextField):
+class OwnNumberField(NamingField, TextField):
     """A phone number of the account that can do something, in E.164; of any other it says `number_not_found`."""
 
     def __init__(self, *, type: str, **options: Any) -> None:  # noqa: A002 - what connections call it
@@ -42,6 +44,9 @@ class OwnNumberField(TextField):
         if not with_number(self.context["account_id"], number, types=[self.type]).exists():
             raise ValidationError(NO_SUCH_NUMBER, code="number_not_found")
         return number
+
+    def names(self, value: Any, path: str) -> Iterator[Name]:
+        yield NUMBER_KINDS[self.type], value, path
 
 
 class MediaUrlField(TextField):

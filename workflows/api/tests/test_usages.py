@@ -151,6 +151,25 @@ def test_a_member_whom_a_workflow_names_cannot_be_shut_out_by_a_change(owner: AP
     assert owner.patch(url, {"role": "viewer"}).status_code == 200
 
 
+def test_a_number_that_a_workflow_sends_from_is_among_its_connections(owner: APIClient, account: Account) -> None:
+    number = {"number": "+14155550100", "types": ["sms"]}
+    body = {"kind": "twilio", "name": "SMS", "settings": {"account_sid": "AC" + "0a" * 16, "numbers": [number]}}
+    url = f"/api/v1/connections/{owner.post('/api/v1/connections', body).json()['id']}"
+    workflow = WorkflowFactory(account=account, name="Reminder")
+    config = {"message": "Hello", "from_number": "+14155550100"}
+    actions = f"/api/v1/workflows/{workflow.id}/actions"
+    action_id = owner.post(actions, {"action_type": "send_sms", "action_config": config}).json()["id"]
+    (usage,) = owner.get(f"{url}/usages").json()["items"]
+    assert (usage["action_id"], usage["attr"]) == (action_id, "action_config.from_number")
+    before = owner.get(url).json()
+    for response in (owner.delete(url), owner.patch(url, {"settings": {"numbers": []}})):
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "in_use")
+        assert "“Reminder” (send_sms)" in response.json()["errors"][0]["detail"]
+    assert owner.get(url).json() == before
+    owner.delete(f"{actions}/{action_id}")
+    assert owner.patch(url, {"settings": {"numbers": []}}).status_code == 200
+
+
 class TestRecords:
     """Courses and campaigns refer to templates and workflows by fields of their own."""
 

@@ -20,11 +20,14 @@ from workflows.crm.services.usages import Target
 from workflows.crm.tests.factories import ContactFactory, CustomFieldFactory, TagFactory
 from workflows.crm.tests.together import together
 from workflows.crm.tests.world import NOW
-from workflows.messaging.tests.factories import EmailTemplateFactory
+from workflows.messaging.models import Connection
+from workflows.messaging.tests.factories import ConnectionFactory, EmailTemplateFactory
 from workflows.models import Action, Workflow
 from workflows.tests.factories import ActiveWorkflowFactory, ExecutionFactory, WorkflowFactory
 
 pytestmark = pytest.mark.django_db
+
+NUMBER = "+14155550100"
 
 
 @pytest.fixture
@@ -195,7 +198,7 @@ class TestDeleting:
         with pytest.raises(Conflict, match="The custom field is used by “Welcome” \\(add_note\\)"):
             removing.delete_custom_field(account_id=field.account_id, actor=SYSTEM, field_id=field.id, now=NOW)
         assert CustomField.objects.filter(id=field.id).exists()
-        assert usages_of(account_id=field.account_id, target=field_target(field)).count() == 1
+        assert usages_of(account_id=field.account_id, targets=[field_target(field)]).count() == 1
 
     def test_of_a_member_means_shutting_out(self, workflow: Workflow) -> None:
         member = MembershipFactory(account=workflow.account)
@@ -225,11 +228,11 @@ class TestDeleting:
         publishing.activate_workflow(**on_behalf)
         with pytest.raises(Conflict, match="“Welcome” \\(add_tag\\)"):
             delete_tag(tag)
-        (usage,) = usages_of(account_id=workflow.account_id, target=target_of(tag))
+        (usage,) = usages_of(account_id=workflow.account_id, targets=[target_of(tag)])
         assert (usage.version, usage.action_id) == (1, action_id)
         inside.status = "completed"
         inside.save(update_fields=["status"])
-        assert not usages_of(account_id=workflow.account_id, target=target_of(tag)).exists()
+        assert not usages_of(account_id=workflow.account_id, targets=[target_of(tag)]).exists()
         delete_tag(tag)
         assert not Tag.objects.filter(id=tag.id).exists()
 
@@ -237,7 +240,7 @@ class TestDeleting:
         workflow = ActiveWorkflowFactory(account=account)
         ExecutionFactory(workflow=workflow)
         tag = TagFactory(account=account, name="VIP")
-        (usage,) = usages_of(account_id=account.id, target=target_of(tag))
+        (usage,) = usages_of(account_id=account.id, targets=[target_of(tag)])
         assert usage.version is None
 
     def test_of_a_workflow_is_refused_while_another_refers_to_it(self, account: Account) -> None:
@@ -272,8 +275,133 @@ class TestDeleting:
         assert not Tag.objects.filter(id=tag.id).exists()
 
 
+class TestNumbers:
+    @pytest.fixture
+    def twilio(self, account: Account) -> Connection:
+        numbers = [{"number": NUMBER, "types": ["sms", "voice"]}, {"number": "+14155550109", "types": ["sms"]}]
+        made: Connection = ConnectionFactory(
+            account=account, kind="twilio", settings={"account_sid": "AC" + "0a" * 16, "numbers": numbers}
+        )
+        return made
+
+    @pytest.fixture
+    def text(self, workflow: Workflow, twilio: Connection) -> UUID:
+        return add(workflow, "send_sms", {"message": "Hello", "from_number": NUMBER})
+
+    def change(self, twilio: Connection, *numbers: tuple[str, list[str]]) -> None:
+        given = [{"number": number, "types": types} for number, types in numbers]
+        changes = {"settings": {"numbers": given}}
+        removing.change_connection(account_id=twilio.account_id, actor=SYSTEM, connection_id=twilio.id, changes=changes)
+
+    def test_are_known_by_what_they_do(self, workflow: Workflow, text: UUID) -> None:
+        assert kept(workflow) == [(None, "send_sms", "sms_number", NUMBER, "action_config.from_number")]
+
+    def test_keep_their_connection(self, twilio: Connection, text: UUID) -> None:
+        with pytest.raises(Conflict, match=r"The sms number \+14155550100 is used by “Welcome” \(send_sms\)"):
+            removing.delete_connection(account_id=twilio.account_id, actor=SYSTEM, connection_id=twilio.id)
+        assert Connection.objects.filter(id=twilio.id).exists()
+
+    @pytest.mark.parametrize("left", [[], [("+14155550109", ["sms"])], [(NUMBER, ["voice"])]])
+    def test_are_not_taken_away(
+        self, twilio: Connection, text: UUID, workflow: Workflow, left: list[tuple[str, list[str]]]
+    ) -> None:
+        with pytest.raises(Conflict) as refusal:
+            self.change(twilio, *left)
+        assert refusal.value.problem.code == "in_use"
+        before = twilio.settings
+        twilio.refresh_from_db()
+        assert twilio.settings == before
+        chain.remove_action(account_id=workflow.account_id, actor=SYSTEM, workflow_id=workflow.id, action_id=text)
+        self.change(twilio, *left)
+
+    def test_that_nobody_names_are_taken_away(self, twilio: Connection, text: UUID) -> None:
+        self.change(twilio, (NUMBER, ["sms"]))
+        twilio.refresh_from_db()
+        assert twilio.settings["numbers"] == [{"number": NUMBER, "types": ["sms"]}]
+
+    def test_of_other_accounts_do_not_count(self, twilio: Connection, other_account: Account) -> None:
+        theirs = ConnectionFactory(account=other_account, kind="twilio", settings=twilio.settings)
+        add(WorkflowFactory(account=other_account), "send_sms", {"message": "Hello", "from_number": NUMBER})
+        self.change(twilio)
+        removing.delete_connection(account_id=twilio.account_id, actor=SYSTEM, connection_id=twilio.id)
+        assert Connection.objects.filter(id=theirs.id).exists()
+
+    def test_stay_while_a_contact_is_inside_a_version_that_names_them(
+        self, account: Account, twilio: Connection
+    ) -> None:
+        workflow = ActiveWorkflowFactory(account=account, chain=[("add_note", {"content": "Hi"})])
+        row = Usage.objects.create(
+            account=account,
+            kind="sms_number",
+            name=NUMBER,
+            workflow_id=workflow.id,
+            version=1,
+            action_id=workflow.actions.get().id,
+            key="send_sms",
+            part_type="send_sms",
+            path="action_config.from_number",
+        )
+        execution = ExecutionFactory(account=account, workflow=workflow)
+        with pytest.raises(Conflict):
+            self.change(twilio)
+        execution.delete()
+        Workflow.objects.filter(id=workflow.id).update(version=2)
+        self.change(twilio)
+        assert not Usage.objects.filter(id=row.id).exists()
+
+    def test_that_go_in_between_are_refused(self, twilio: Connection, workflow: Workflow, monkeypatch: Any) -> None:
+        original = chain.hold
+
+        def late(part: Any) -> None:
+            self.change(twilio, (NUMBER, ["voice"]))
+            original(part)
+
+        monkeypatch.setattr(chain, "hold", late)
+        with pytest.raises(Invalid) as refusal:
+            add(workflow, "send_sms", {"message": "Hello", "from_number": NUMBER})
+        (problem,) = refusal.value.problems
+        assert (problem.code, problem.attr) == ("number_not_found", "action_config.from_number")
+        assert not Usage.objects.exists()
+
+    def test_are_filled_in_where_the_index_is_older(self, workflow: Workflow, text: UUID) -> None:
+        Usage.objects.all().delete()
+        migration = import_module("workflows.migrations.0010_number_usages")
+        for _ in range(2):
+            migration.fill(apps, None)
+        assert kept(workflow) == [(None, "send_sms", "sms_number", NUMBER, "action_config.from_number")]
+
+
 @pytest.mark.django_db(transaction=True)
 class TestTogether:
+    def test_either_the_step_or_its_number_stays(self) -> None:
+        account = AccountFactory()
+        for _ in range(8):
+            settings = {"account_sid": "AC" + "0a" * 16, "numbers": [{"number": NUMBER, "types": ["sms"]}]}
+            twilio = ConnectionFactory(account=account, kind="twilio", settings=settings)
+            workflow = WorkflowFactory(account=account)
+
+            def refer(workflow: Workflow = workflow) -> bool:
+                try:
+                    add(workflow, "send_sms", {"message": "Hello", "from_number": NUMBER})
+                except Invalid:
+                    return False
+                return True
+
+            def empty(connection_id: UUID = twilio.id) -> bool:
+                changes = {"settings": {"numbers": []}}
+                try:
+                    removing.change_connection(
+                        account_id=account.id, actor=SYSTEM, connection_id=connection_id, changes=changes
+                    )
+                except Conflict:
+                    return False
+                return True
+
+            referred, emptied = together([refer, empty])
+            assert referred != emptied
+            Usage.objects.all().delete()
+            twilio.delete()
+
     def test_either_the_reference_or_the_object_stays(self) -> None:
         account = AccountFactory()
         outcomes = set()
@@ -298,7 +426,7 @@ class TestTogether:
 
             referred, deleted = together([refer, delete])
             assert referred != deleted
-            used = usages_of(account_id=account.id, target=Target("template", template.id)).exists()
+            used = usages_of(account_id=account.id, targets=[Target("template", template.id)]).exists()
             assert used == referred
             outcomes.add(referred)
         assert outcomes
