@@ -47,7 +47,8 @@ class Receiver:
         if rule.delay_ms:
             await asyncio.sleep(rule.delay_ms / 1000)
         if rule.behaviour is Behaviour.ACCEPT or (is_redirect(rule) and not location):
-            await wire.answer(entry.status or http.HTTPStatus.OK, JSON | rule.headers, entry.answer)
+            headers = JSON | self._answer_headers(entry) | rule.headers
+            await wire.answer(entry.status or http.HTTPStatus.OK, headers, entry.answer)
             return True
         if is_redirect(rule):
             await wire.answer(entry.status or http.HTTPStatus.FOUND, {"Location": location} | rule.headers, b"")
@@ -63,6 +64,10 @@ class Receiver:
 
     def _rule(self, request: Request) -> Rule | None:
         return self._rules.choose(protocol="http", host=request.host, path=request.path, method=request.method)
+
+    def _answer_headers(self, entry: Entry) -> dict[str, str]:
+        """Return what an answer says besides its body."""
+        return {}
 
     def _act(self, request: Request, entry: Entry) -> None:
         """Do what the arrival asks for; a webhook asks for nothing more than to be taken."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from workflows.messaging.models import Connection
 from workflows.messaging.outbound import NotSent
-from workflows.messaging.postbox import POSTBOX_HOST
+from workflows.messaging.postbox import POSTBOX_CALLBACK_HEADER, POSTBOX_HOST
 from workflows.messaging.secrets import SecretText, UnreadableSecret, reveal_secrets
 from workflows.messaging.tracking import public_url
 
@@ -51,8 +51,16 @@ class ServiceAccount:
     @property
     def base_url(self) -> str:
         """Return the address that all calls begin with, without a slash at its end."""
-        host = self.settings["api_host"]
-        return f"http://{host}" if host == POSTBOX_HOST else f"https://{host}"
+        return f"http://{POSTBOX_HOST}" if self.is_postbox else f"https://{self.settings['api_host']}"
+
+    @property
+    def is_postbox(self) -> bool:
+        return bool(self.settings["api_host"] == POSTBOX_HOST)
+
+    @property
+    def own_headers(self) -> dict[str, str]:
+        """Return headers of every mail's request: what the postbox cannot know and a service can."""
+        return {POSTBOX_CALLBACK_HEADER: self.callback_url} if self.is_postbox else {}
 
     @property
     def callback_url(self) -> str:

@@ -45,9 +45,12 @@ class Door(BaseAdapter):
 class ThroughTheDoor:
     """A mixin of Anymail's backends that speak HTTP."""
 
+    own_headers: Mapping[str, str] = {}
+
     def create_session(self) -> Session:
         session: Session = super().create_session()  # type: ignore[misc]
         session.trust_env = False  # neither proxies nor a .netrc
+        session.headers.update(self.own_headers)
         for scheme in ("https://", "http://"):
             session.mount(scheme, Door())
         return session

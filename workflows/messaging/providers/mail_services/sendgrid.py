@@ -128,7 +128,7 @@ def read_event(data: Any) -> MailEvent | None:
         happening=happening,
         recipient=text_at(data, "email"),
         message_id=text_at(data, MESSAGE_KEY),
-        provider_message_id=text_at(data, "sg_message_id"),
+        provider_message_id=text_at(data, "sg_message_id").partition(".")[0],
         at=moment(at(data, "timestamp")),
         reason=text_at(data, "reason") or text_at(data, "response"),
         url=at(data, "url") if isinstance(at(data, "url"), str) else "",

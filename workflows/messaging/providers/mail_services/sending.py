@@ -45,6 +45,7 @@ def deliver(account: ServiceAccount, message: EmailMultiAlternatives, *, key: st
     message.metadata = {MESSAGE_KEY: key}  # type: ignore[attr-defined]  # Anymail's attribute
     service.dress(message, account)
     backend = service.backend(account)
+    backend.own_headers = account.own_headers
     try:
         backend.send_messages([message])
     except AnymailRecipientsRefused as error:

@@ -1,8 +1,8 @@
 """Amazon SES: its API v2 through boto3, and its events by way of SNS."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import boto3
@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from django.core.mail import EmailMessage
 
 from workflows.messaging.outbound import NotSent, OutboundError, SentUnknown
-from workflows.messaging.postbox import POSTBOX_HOST
 from workflows.messaging.providers.mail_services import sns
 from workflows.messaging.providers.mail_services.account import ServiceAccount
 from workflows.messaging.providers.mail_services.base import FIRST_ERROR, MailService
@@ -54,8 +53,10 @@ _sessions = threading.Lock()
 class Backend(EmailBackend):
     """Anymail's backend of SES, through our door."""
 
+    own_headers: Mapping[str, str] = {}
+
     def open(self) -> bool:
-        self.client = client_of(**self.client_params)
+        self.client = client_of(self.client_params, self.own_headers)
         return True
 
 
@@ -105,7 +106,7 @@ class AmazonSes(MailService):
 
     def sign_in(self, account: ServiceAccount) -> None:
         try:
-            answer = client_of(**parameters(account)).get_account()
+            answer = client_of(parameters(account)).get_account()
         except ClientError as error:
             raise self.refused(error) from error
         except BotoCoreError as error:
@@ -115,8 +116,7 @@ class AmazonSes(MailService):
 
     def read(self, account: ServiceAccount, callback: Callback, secret: SecretText | None) -> Sequence[MailEvent]:
         topic_arn = account.settings.get("topic_arn", "")
-        is_postbox = account.settings.get("api_host") == POSTBOX_HOST
-        fields = sns.verified(callback, topic_arn=topic_arn, is_postbox=is_postbox)
+        fields = sns.verified(callback, topic_arn=topic_arn, is_postbox=account.is_postbox)
         if fields["Type"] == sns.CONFIRMATION:
             sns.confirm(fields, topic_arn=topic_arn)
         return read_events(sns.message_of(fields)) if fields["Type"] == sns.NOTIFICATION else []
@@ -124,21 +124,20 @@ class AmazonSes(MailService):
 
 def parameters(account: ServiceAccount) -> dict[str, Any]:
     """Return what boto3 makes a client of."""
-    is_postbox = account.settings["api_host"] == POSTBOX_HOST
     return {
         "region_name": account.settings["region"],
         "aws_access_key_id": account.settings["access_key_id"],
         "aws_secret_access_key": account.key().reveal(),
-        "endpoint_url": account.base_url if is_postbox else None,
+        "endpoint_url": account.base_url if account.is_postbox else None,
         "config": Config(retries={"total_max_attempts": 1}, ignore_configured_endpoint_urls=True),
     }
 
 
-def client_of(**parameters: Any) -> Any:
+def client_of(parameters: Mapping[str, Any], own_headers: Mapping[str, str] | None = None) -> Any:
     """Return SES's client of boto3, whose requests go through our door; it is the caller's alone."""
     with _sessions:  # boto3's sessions are not to be shared between threads
         client = session().client("sesv2", **parameters)
-    client.meta.events.register_first("before-send.sesv2", through_the_door)
+    client.meta.events.register_first("before-send.sesv2", partial(through_the_door, own_headers=own_headers or {}))
     return client
 
 
@@ -158,11 +157,11 @@ class Content:
         yield self._body
 
 
-def through_the_door(request: AWSPreparedRequest, **ignored: Any) -> AWSResponse:
+def through_the_door(request: AWSPreparedRequest, *, own_headers: Mapping[str, str], **ignored: Any) -> AWSResponse:
     """Send a signed request; what it raises comes out of the call unchanged, since nothing is tried again."""
     headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
     body = request.body.encode() if isinstance(request.body, str) else request.body
-    answer = ask(request.method, request.url, headers=headers, body=body)
+    answer = ask(request.method, request.url, headers={**headers, **own_headers}, body=body)
     return AWSResponse(request.url, answer.status_code, dict(answer.headers), Content(answer.body))
 
 
