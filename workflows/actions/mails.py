@@ -26,6 +26,7 @@ from workflows.messaging.outbound import NotSent, OutboundError, SentUnknown
 from workflows.messaging.providers.mail import Delivered, find, hand_over, way_out, write
 from workflows.messaging.services.attachments import MAXIMUM_BYTES, find_attachments, too_large
 from workflows.messaging.services.mail_connections import choose_mail
+from workflows.messaging.services.mail_receipts import dead_addresses
 from workflows.messaging.services.messages import (
     NewMessage,
     id_of_sent,
@@ -38,6 +39,7 @@ from workflows.templating import RenderProblem, TemplateProblem
 
 NO_CONNECTION = "The account has no enabled connection to a mail server or service; add one at /connections."
 NO_SUCH_CONNECTION = "The connection is gone, is disabled or is not one for mail."
+DEAD_ADDRESS = "Mail to the contact's address came back: it takes none"
 RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.RATE_LIMITED})
 
 LOOK_AFTER_SECONDS = (0.0, 2.0)
@@ -53,7 +55,7 @@ class Unusable(Exception):
 
 
 class MailPlan:
-    """What the mails of one step have in common, read with at most three queries."""
+    """What the mails of one step have in common, read with at most four queries."""
 
     def __init__(self, steps: StepBatch) -> None:
         self.config = config = steps.config
@@ -61,6 +63,7 @@ class MailPlan:
         self.connection = self._connection()
         self.source = self._source()
         self.attachments = self._attachments()
+        self.dead = dead_addresses(account_id=self.account.id, contact_ids=[step.contact.id for step in steps])
         self.dressing = Dressing(
             sender=config["from_name"],
             is_marketing=config["purpose"] == "marketing",
@@ -126,7 +129,8 @@ class MailPlan:
         contact = step.contact
         if verdict.reason:
             return Skipped(verdict.reason, data={"gate": verdict.facts})
-        if reason := unreachable(contact.email):
+        is_dead = (contact.id, contact.email.casefold()) in self.dead
+        if reason := unreachable(contact.email) or (DEAD_ADDRESS if is_dead else None):
             return Skipped(reason)
         assert step.key is not None
         sent = Sent(self.account.id, contact.id, step.key)

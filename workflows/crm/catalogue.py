@@ -38,6 +38,7 @@ EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "deal_lost": DEAL_FACTS,
     "email_opened": ("message_id", "subject"),
     "email_clicked": ("message_id", "subject", "url"),
+    "email_bounced": ("message_id", "subject", "email", "bounce_type", "reason"),
     "sms_received": ("message_id", "text", "from", "to", "related_message_id"),
     "messenger_received": ("message_id", "text", "payload", "attachments", "page_id", "related_message_id"),
     "call_completed": (

@@ -35,7 +35,15 @@ from workflows.crm.services.tasks import TaskDraft, complete_task, create_tasks
 from workflows.crm.tests.factories import CampaignFactory, CourseFactory, CustomFieldFactory, PipelineFactory
 from workflows.crm.tests.world import NOW
 
-RECORDED_ELSEWHERE = {"email_opened", "email_clicked", "sms_received", "messenger_received", "call_completed"}  # by messaging
+RECORDED_ELSEWHERE = {
+    "email_opened",
+    "email_clicked",
+    "email_bounced",
+    "sms_received",
+    "messenger_received",
+    "call_completed",
+}
+"""By messaging."""
 
 
 @pytest.mark.django_db

@@ -36,9 +36,13 @@ def record_click(*, sent: Sent, url: str, now: datetime) -> None:
         message = touch(sent, now, clicks=1)
         if message is not None and is_present:
             event(sent, "email_opened", f"{sent.message_id}/opened", {"subject": message.subject}, now)
-            link = hashlib.sha256(url.encode()).hexdigest()[:32]
             data = {"subject": message.subject, "url": url}
-            event(sent, "email_clicked", f"{sent.message_id}/clicked/{link}", data, now)
+            event(sent, "email_clicked", click_id(sent, url), data, now)
+
+
+def click_id(sent: Sent, url: str) -> str:
+    """Return the id of the event that a link of a mail was followed."""
+    return f"{sent.message_id}/clicked/{hashlib.sha256(url.encode()).hexdigest()[:32]}"
 
 
 def unsubscribe(*, sent: Sent, now: datetime) -> None:

@@ -195,7 +195,7 @@ class TestSending:
             with CaptureQueriesContext(database) as queries:
                 assert all(isinstance(each, Request) for each in KIND.prepare_many(steps))
             counts.append(len(queries))
-        assert counts == [5, 5]
+        assert counts == [6, 6]
 
 
 class TestTheWayOut:
