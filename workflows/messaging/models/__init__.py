@@ -1,5 +1,6 @@
 """Rows of what goes out: messages, templates, files, secrets, connections and their limits, legal calling hours."""
 
+from workflows.messaging.models.call import Call, CallOutcome, CallStatus
 from workflows.messaging.models.calling_hours import CallingHours, DayOfRule
 from workflows.messaging.models.circuit import CircuitBreaker
 from workflows.messaging.models.connection import Connection, ConnectionKind, ConnectionStatus
@@ -11,6 +12,9 @@ from workflows.messaging.models.staff_message import StaffChannel, StaffMessage,
 from workflows.messaging.models.template import EmailTemplate
 
 __all__ = [
+    "Call",
+    "CallOutcome",
+    "CallStatus",
     "CallingHours",
     "CircuitBreaker",
     "Connection",

@@ -17,7 +17,15 @@ CLASSES = {
     21606: "invalid_config",  # the number cannot send SMS
     21659: "invalid_config",  # not a number of the account
     21660: "invalid_config",  # number and account do not belong together
+    10004: "rate_limited",  # too many calls at a time
+    21210: "invalid_config",  # the number to call from is not verified
+    21212: "invalid_config",  # no number to call from
     21211: "rejected",  # not a phone number
+    21214: "rejected",  # cannot be called
+    21215: "rejected",  # calls to the country are not enabled
+    21216: "rejected",  # calls to the number are not allowed
+    21217: "rejected",  # not a phone number
+    21219: "rejected",  # a trial account calls verified numbers alone
     21408: "rejected",  # the country is not enabled
     21612: "rejected",  # cannot be reached from that number
     21614: "rejected",  # not a mobile number
