@@ -1,14 +1,14 @@
-"""Addresses that mails lead to: no login, a signed token instead. Nobody learns from them what tokens exist."""
+"""Addresses that mails and calls lead to: no login, a signed token instead. Nobody learns what tokens exist."""
 
 import base64
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -18,7 +18,9 @@ from accounts.tenancy import account_scope
 from workflows.engine import clock
 from workflows.messaging import tokens
 from workflows.messaging.links import is_web_address
+from workflows.messaging.models import Media
 from workflows.messaging.services import engagement
+from workflows.messaging.services.audio import TYPES
 from workflows.messaging.tokens import BadToken, Sent
 
 logger = structlog.get_logger(__name__)
@@ -93,6 +95,28 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return page(state, sender=engagement.sender_name(sent))
 
 
+@unlisted
+@require_safe
+def audio(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer a sound file that a call plays, to whoever has its address; the address ends with the next day."""
+    try:
+        account_id, media_id = tokens.read_audio_token(token, today=clock.now().date())
+    except BadToken:
+        return page("gone", status=404)
+    with account_scope(account_id):
+        media = Media.objects.for_account(account_id).filter(id=media_id, content_type__in=TYPES).first()
+    try:
+        file = media.file.open("rb") if media else None
+    except FileNotFoundError:
+        file = None
+    if media is None or file is None:
+        return page("gone", status=404)
+    answer: Any = FileResponse(file, content_type=media.content_type)
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return cast("HttpResponse", answer)
+
+
 def is_read_by_someone(request: HttpRequest) -> bool:
     """Tell whether a person may be behind the request: not HEAD, not a browser that loads ahead."""
     is_ahead = any("pre" in request.headers.get(name, "").lower() for name in PREFETCH_HEADERS)
@@ -118,5 +142,6 @@ def page(state: str, *, sender: str = "", status: int = 200) -> HttpResponse:
 urlpatterns = [
     path("t/o/<str:token>.gif", opened, name="mail-opened"),
     path("t/c/<str:token>", clicked, name="mail-clicked"),
+    path("t/a/<str:token>", audio, name="call-audio"),
     path("unsubscribe/<str:token>", unsubscribe, name="mail-unsubscribe"),
 ]

@@ -1,14 +1,16 @@
-"""Signed tokens for the links of mails: nobody can guess or change one, and none opens anything else."""
+"""Signed tokens for links of mails and files of calls: nobody can guess or change one, none opens anything else."""
 
 import base64
 import binascii
 import zlib
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
 
 ID_BYTES = 16
+DAY_BYTES = 4
 PLAIN, PACKED = b"p", b"z"
 
 
@@ -64,6 +66,19 @@ def read_click_token(token: str) -> tuple[Sent, str]:
 def read_unsubscribe_token(token: str) -> Sent:
     """Return the mail, or raise BadToken."""
     return Sent.from_bytes(read("unsubscribe", token))
+
+
+def audio_token(account_id: UUID, media_id: UUID, last_day: date) -> str:
+    """Return a token for a sound file that calls play; the same for all calls of a day."""
+    return write("audio", account_id.bytes + media_id.bytes + last_day.toordinal().to_bytes(DAY_BYTES))
+
+
+def read_audio_token(token: str, *, today: date) -> tuple[UUID, UUID]:
+    """Return (account, file), or raise BadToken: also when its last day is over."""
+    data = read("audio", token)
+    if today.toordinal() > int.from_bytes(data[2 * ID_BYTES :]):
+        raise BadToken
+    return UUID(bytes=data[:ID_BYTES]), UUID(bytes=data[ID_BYTES : 2 * ID_BYTES])
 
 
 def write(purpose: str, data: bytes) -> str:

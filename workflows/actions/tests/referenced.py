@@ -33,7 +33,7 @@ MAKERS: dict[str, Callable[[Account, UUID], Any]] = {
     "tag": lambda account, tag_id: TagFactory(account=account, id=tag_id),
     "custom_field": lambda account, field_id: CustomFieldFactory(account=account, id=field_id),
     "template": lambda account, template_id: EmailTemplateFactory(account=account, id=template_id),
-    "media": lambda account, media_id: MediaFactory(account=account, id=media_id),
+    "media": lambda account, media_id: MediaFactory(account=account, id=media_id, is_sound=True),
     "secret": lambda account, secret_id: SecretFactory(account=account, id=secret_id),
     "connection": lambda account, connection_id: ConnectionFactory(account=account, id=connection_id),
     "page": lambda account, connection_id: ConnectionFactory(

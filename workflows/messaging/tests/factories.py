@@ -8,6 +8,7 @@ from accounts.tests.factories import AccountFactory
 from workflows.crm.models import Channel
 from workflows.crm.tests.factories import ContactFactory
 from workflows.messaging.models import Connection, EmailTemplate, Media, Message, MessageStatus, Secret
+from workflows.messaging.tests.sounds import wave
 
 
 class ConnectionFactory(DjangoModelFactory[Connection]):
@@ -45,6 +46,8 @@ class SecretFactory(DjangoModelFactory[Secret]):
 
 
 class MediaFactory(DjangoModelFactory[Media]):
+    """A PDF; with `is_sound` a second of silence that calls can play."""
+
     account = factory.SubFactory(AccountFactory)
     name = "offer.pdf"
     content_type = "application/pdf"
@@ -53,6 +56,14 @@ class MediaFactory(DjangoModelFactory[Media]):
 
     class Meta:
         model = Media
+
+    class Params:
+        is_sound = factory.Trait(
+            name="hello.wav",
+            content_type="audio/wav",
+            size=len(wave()),
+            file=factory.LazyFunction(lambda: ContentFile(wave(), name="hello.wav")),
+        )
 
 
 class MessageFactory(DjangoModelFactory[Message]):
