@@ -1,17 +1,19 @@
 """Spares hosts that are down: a circuit breaker per account and host, shared by all processes through the database.
 
 Five failures in a row open a circuit. While it is open nothing is called; after that one call tries, a probe. Its
-success closes the circuit, its failure opens it again for twice as long. Only hosts in trouble have a row.
+success closes the circuit, its failure opens it again for twice as long. Who refuses a call as one too many gets a
+pause, which no success ends early. Only hosts in trouble have a row.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from uuid_utils.compat import uuid7
 
 from workflows.messaging.models import CircuitBreaker
 
@@ -38,6 +40,8 @@ class Admission:
 
     limit: int | None = None
     retry_at: datetime | None = None
+    had_enough: bool = False
+    """None may be made because one was refused as one too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,12 @@ def admissions(circuits: Collection[Circuit], *, now: datetime) -> dict[Circuit,
     admitted = dict.fromkeys(circuits, Admission())
     for row in _rows(circuits):
         circuit = Circuit(row.account_id, row.host)
-        if circuit not in admitted or row.open_until is None:
+        if circuit not in admitted:
+            continue
+        if row.slowed_until is not None and now < row.slowed_until:
+            admitted[circuit] = Admission(0, row.slowed_until, had_enough=True)
+            continue
+        if row.open_until is None:
             continue
         if now < row.open_until:
             admitted[circuit] = Admission(0, row.open_until)
@@ -88,13 +97,33 @@ def record_calls(calls: Iterable[Call], *, now: datetime) -> None:
             results = by_circuit.get(Circuit(row.account_id, row.host))
             if results is None:
                 continue
-            if results[-1]:
+            if results[-1] and (row.slowed_until is None or row.slowed_until <= now):
                 closed.append(row.id)
+            elif results[-1]:
+                row.failures, row.openings, row.open_until, row.probe_until = 0, 0, None, None
+                changed.append(row)
             else:
                 after_failures(row, results, now=now)
                 changed.append(row)
         CircuitBreaker.objects.bulk_update(changed, ["failures", "failed_at", "openings", "open_until", "probe_until"])
         CircuitBreaker.objects.filter(id__in=closed).delete()
+
+
+def pause(pauses: Mapping[Circuit, datetime], *, now: datetime) -> None:
+    """Let circuits be left alone until those times, by all processes; a longer pause stays."""
+    for circuit, until in sorted(pauses.items()):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO messaging_circuitbreaker AS circuit (
+                    id, created_at, account_id, host, failures, failed_at, openings, slowed_until
+                ) VALUES (%s, %s, %s, %s, 0, %s, 0, %s)
+                ON CONFLICT (account_id, host) DO UPDATE
+                SET slowed_until = GREATEST(circuit.slowed_until, excluded.slowed_until),
+                    failed_at = GREATEST(circuit.failed_at, excluded.failed_at)
+                """,
+                [uuid7(), now, circuit.account_id, circuit.host, now, until],
+            )
 
 
 def forget_old_troubles(*, now: datetime) -> int:

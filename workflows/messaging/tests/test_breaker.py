@@ -56,6 +56,18 @@ class TestRecordCalls:
             record(dead, result)
         assert (closed_hosts([dead], now=NOW) == {dead}) is is_closed
 
+    def test_does_not_end_a_pause_early(self, dead, healthy):
+        breaker.pause({dead: after(60)}, now=NOW)
+        breaker.pause({dead: after(30)}, now=NOW)
+        record(dead, "-----++")
+        assert admissions([dead, healthy], now=after(59)) == {
+            dead: Admission(0, after(60), had_enough=True),
+            healthy: FREE,
+        }
+        assert admissions([dead], now=after(60)) == {dead: FREE}
+        record(dead, "+", now=after(60))
+        assert not CircuitBreaker.objects.exists()
+
     def test_keeps_rows_only_of_hosts_in_trouble(self, dead, healthy):
         record(healthy, "+++")
         record(dead, "--")
