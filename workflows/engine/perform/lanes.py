@@ -17,20 +17,20 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from workflows.actions.outside import ErrorClass, Retryable
 from workflows.engine import clock
 from workflows.engine.failures import is_nobodys_fault, is_passing
 from workflows.engine.perform.calls import Call, Finished
 from workflows.engine.perform.capacity import Caps, Room, caps_of
 from workflows.engine.perform.claiming import UNKNOWN_HOST, LaneClaim, claim_lost, claim_rows, due_circuits
+from workflows.engine.perform.doors import Doors, doors_of, slow_down
 from workflows.engine.perform.finishing import outcome_of, record_with_breaker, write_back
-from workflows.engine.perform.holding_back import CIRCUIT_OPEN, RATE_LIMITED, hold_back
-from workflows.engine.perform.preparing import Doors, prepare
+from workflows.engine.perform.holding_back import hold_back
+from workflows.engine.perform.preparing import prepare
 from workflows.engine.perform.recovering import abandon
 from workflows.engine.perform.rows import extend, release
 from workflows.engine.perform.starting import start
 from workflows.engine.perform.threads import Caller, Inline
-from workflows.messaging.breaker import Admission, Circuit, admissions
+from workflows.engine.perform.waiting import Waiting
 
 logger = structlog.get_logger(__name__)
 
@@ -43,8 +43,6 @@ AHEAD = 3
 many as may be in flight, since a claim of many costs little more than a claim of one."""
 LEAST_UNKNOWN = 8
 SHORT_PAUSE = timedelta(seconds=5)
-PAUSE_AFTER_REFUSAL = timedelta(seconds=60)
-LONGEST_PAUSE_AFTER_REFUSAL = timedelta(hours=1)
 LOST_ONCE = range(1, 2)
 LOST_MORE_OFTEN = range(2, 32768)
 LOST_ONCE_SIZE = 8
@@ -69,7 +67,7 @@ class LaneRunner:
         self._extended_at = time.monotonic()
         self._looked_for_lost_at = 0.0
         self._unknown_size = CLAIM_SIZE
-        self._slowed: dict[Circuit, datetime] = {}
+        self._waiting = Waiting(lane)
         self.may_be_more = True
         """Whether something may be ready that was not claimed for want of room, or not looked for."""
 
@@ -85,6 +83,16 @@ class LaneRunner:
         """Nothing happens by itself before a call ends or somebody asks."""
         return not (self._to_write or self._over)
 
+    @property
+    def only_waits(self) -> bool:
+        """All that is in hand waits for its sending limit."""
+        calls = self.prepared()
+        return bool(calls) and not self._in_flight and self.is_resting and all(map(self._waiting.must_wait, calls))
+
+    def rest_seconds(self, longest: float) -> float:
+        """Return how long there is nothing to do, unless a call ends or somebody asks."""
+        return self._waiting.seconds(self.prepared(), at_most=longest if self.is_resting else WRITE_BACK_AFTER)
+
     def in_hand(self) -> list[Call]:
         return [*self.prepared(), *self._in_flight.values(), *(each.call for each in self._to_write)]
 
@@ -97,6 +105,8 @@ class LaneRunner:
         return Room(
             Caps(AHEAD * caps.total, AHEAD * caps.per_account, AHEAD * caps.per_host),
             self.in_hand(),
+            prepared=self.prepared(),
+            paces=self._waiting.paces,
         )
 
     # One round
@@ -134,10 +144,9 @@ class LaneRunner:
             if is_nobodys_fault(error) or is_passing(error):
                 self._to_write = page + self._to_write
             raise
+        self._waiting.free(page)
         self.may_be_more = True
-        opened = record_with_breaker(page)
-        self.slow_down(page)
-        closed = opened | self._slowed.keys()
+        closed = record_with_breaker(page) | slow_down(page)
         self.drop([call for call in self.prepared() if call.circuit in closed])
 
     def write_page(self, page: Sequence[Finished]) -> None:
@@ -156,27 +165,29 @@ class LaneRunner:
         self.write_page(page[half:])
 
     def start_ready(self) -> None:
-        """Start as many prepared calls as the caps allow, hosts in turn."""
+        """Start as many prepared calls as caps and sending limits allow, hosts in turn."""
         calls = self.startable()
         if not calls:
             return
         try:
-            started = repeated(partial(start, calls))
+            started = repeated(partial(start, self.lane, calls))
         except Exception:
             self._to_release += [(call.key, call.lease_id) for call in calls]
-            raise
-        finally:
             self.forget(calls)
-        if len(started) < len(calls):
+            raise
+        self._waiting.note(started, calls)
+        self.forget([call for call in calls if call.key not in started.waiting])
+        if len(started.slots) + len(started.waiting) < len(calls):
             self.may_be_more = True
         for call in calls:
-            if call.key in started:
+            if call.key in started.slots:
                 self._in_flight[call.key] = call
                 self._caller.run(partial(self._make, call))
 
     def startable(self) -> list[Call]:
         room = Room(self.caps, self._in_flight.values())
-        queues = [deque(calls) for calls in self._ready.values()]
+        queues = [deque(call for call in calls if not self._waiting.must_wait(call)) for calls in self._ready.values()]
+        queues = [queue for queue in queues if queue]
         chosen: list[Call] = []
         while queues:
             for queue in list(queues):
@@ -209,10 +220,12 @@ class LaneRunner:
         self.may_be_more = False
         if time.monotonic() - self._looked_for_lost_at > LOOK_FOR_LOST_EVERY:
             self.claim_lost(now)
+        due = due_circuits(self.lane, now)
+        repeated(partial(self._waiting.look, due, now))
         room = self.room()
-        circuits = {circuit: room.left(circuit) for circuit in due_circuits(self.lane, now)}
-        hosts = [circuit for circuit, left in circuits.items() if circuit.host and left >= self.caps.per_host]
-        doors = self.doors(hosts, now)
+        circuits = {circuit: room.left(circuit) for circuit in due}
+        hosts = [circuit for circuit, left in circuits.items() if circuit.host and left >= room.worth_a_claim(circuit)]
+        doors = doors_of(hosts, now=now)
         limits = {circuit: min(left, self._unknown_size) for circuit, left in circuits.items() if not circuit.host}
         for circuit, (admission, reason) in doors.items():
             limits[circuit] = circuits[circuit] if admission.limit is None else min(circuits[circuit], admission.limit)
@@ -220,26 +233,7 @@ class LaneRunner:
                 repeated(partial(hold_back, self.lane, circuit, until=admission.retry_at, reason=reason))
         claim = claim_rows(self.lane, limits=limits, size=CLAIM_SIZE, now=now)
         self.may_be_more |= len(claim) > 0
-        self.prepare(claim, doors | self.slowed_doors())
-
-    def doors(self, circuits: Sequence[Circuit], now: datetime) -> dict[Circuit, tuple[Admission, str]]:
-        """Say what each host admits: nothing while it has had enough, else what its circuit breaker says."""
-        self._slowed = {circuit: until for circuit, until in self._slowed.items() if until > now}
-        slowed = self.slowed_doors()
-        asked = admissions([circuit for circuit in circuits if circuit not in slowed], now=now)
-        return {circuit: slowed.get(circuit) or (asked[circuit], CIRCUIT_OPEN) for circuit in circuits}
-
-    def slowed_doors(self) -> dict[Circuit, tuple[Admission, str]]:
-        return {circuit: (Admission(0, until), RATE_LIMITED) for circuit, until in self._slowed.items()}
-
-    def slow_down(self, page: Sequence[Finished]) -> None:
-        """Let a host that refused a call as one too many be left alone by all steps for a while."""
-        now = clock.now()
-        for each in page:
-            failure = each.outcome
-            if isinstance(failure, Retryable) and failure.error_class is ErrorClass.RATE_LIMITED:
-                until = now + min(failure.retry_after or PAUSE_AFTER_REFUSAL, LONGEST_PAUSE_AFTER_REFUSAL)
-                self._slowed[each.call.circuit] = max(until, self._slowed.get(each.call.circuit, until))
+        self.prepare(claim, doors)
 
     def claim_lost(self, now: datetime) -> None:
         """Take rows whose workers died, few at a time and none of them twice: one of them may be the cause."""
@@ -321,7 +315,13 @@ def repeated(call: Callable[[], Result]) -> Result:
 
 
 def perform_due(lane: str) -> None:
-    """Make all calls that are due in a lane one by one in the caller's thread: for tests, and where no worker runs."""
+    """Make all calls that are due, and within the limits, one by one in the caller's thread.
+
+    For tests, and where no worker runs.
+    """
     runner = LaneRunner(lane, caller=Inline(), caps=caps_of(lane))
     while runner.may_be_more or not runner.is_empty:
         runner.turn()
+        if runner.only_waits:
+            runner.drop(runner.prepared())
+            return

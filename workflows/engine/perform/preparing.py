@@ -22,21 +22,19 @@ from workflows.engine.locks import share_workflows
 from workflows.engine.outcomes import texts_of
 from workflows.engine.perform.calls import Call
 from workflows.engine.perform.claiming import LaneClaim
-from workflows.engine.perform.holding_back import CIRCUIT_OPEN
+from workflows.engine.perform.doors import Doors, doors_of
 from workflows.engine.perform.rows import Dispatched, delete_rows, lock_leased, write_rows
 from workflows.engine.perform.turns import LaneLedger, LaneTurn, step_batch
 from workflows.engine.plans import PlanStep
 from workflows.engine.runs import Run, load_runs
 from workflows.engine.turns import DISABLED, Attempt, Facts
 from workflows.engine.wake import Tick, wake
-from workflows.messaging.breaker import Admission, Circuit, admissions
+from workflows.messaging.breaker import Circuit
 from workflows.models import CompletionReason, DispatchStatus, ExecutionStatus
 
 HOST_LENGTH = 255
 
 Pair = tuple[Run, Dispatched]
-Doors = Mapping[Circuit, tuple[Admission, str]]
-"""What is known of hosts: how many calls may be made now, and the reason why not more."""
 Room = Callable[[Circuit], bool]
 """Takes one of the places that are left for calls to a host; says whether there was one."""
 
@@ -188,8 +186,7 @@ class Preparing:
     def admit(self) -> None:
         """Ask the breaker for hosts not asked for yet, and give every request its place, its time or its way back."""
         circuits = {Circuit(run.account_id, request.host) for _, run, _, request, _ in self.requests}
-        asked = admissions(circuits - self.doors.keys(), now=self.now)
-        self.doors |= {circuit: (admission, CIRCUIT_OPEN) for circuit, admission in asked.items()}
+        self.doors |= doors_of(circuits - self.doors.keys(), now=self.now)
         places = {circuit: self.doors[circuit][0].limit for circuit in circuits}
         for step, run, row, request, text in self.requests:
             circuit = Circuit(run.account_id, request.host)

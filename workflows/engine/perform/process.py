@@ -97,7 +97,7 @@ class LaneThread(threading.Thread):
             self.runner.turn(claims=claims)
             if not self.runner.may_be_more:
                 self._looked.set()
-                self._bell.wait(IDLE_SECONDS if self.runner.is_resting else 0.05)
+                self._bell.wait(self.runner.rest_seconds(IDLE_SECONDS))
         except Exception as error:
             if is_nobodys_fault(error):
                 logger.warning("the database does not answer", lane=self.runner.lane, error=str(error))

@@ -24,6 +24,7 @@ class Installation:
     """Everything below one folder; this process's own connection points at it as well."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.server = Server(folder, DURABLE)
         self.clock = ShiftedClock(folder / "clock")
         self.environment = os.environ | {
