@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 
 from accounts.scoping import AccountRow
 from accounts.services.requests import forget_requests
-from accounts.tenancy import accounts_scope, system_scope
+from accounts.tenancy import account_scope, accounts_scope, system_scope
 from workflows.crm.imports import run_import
 from workflows.crm.models import Import, ImportStatus
 from workflows.crm.services.course_access import expire_access
@@ -31,6 +31,8 @@ from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
 from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick, wake
+from workflows.messaging.services.messenger_answers import send_answer
+from workflows.messaging.services.messenger_people import learn_name
 from workflows.messaging.services.staff_messages import prune_staff_messages
 from workflows.models import Workflow
 
@@ -153,6 +155,26 @@ def run_import_tick(import_id: str) -> None:
         job = run_import(import_id=UUID(import_id), is_stopping=is_stopping, clock=clock.now)
     if job.status == ImportStatus.RUNNING and is_stopping():
         wake(Tick.RUN_IMPORT, import_id=import_id)
+
+
+@tick(Tick.ANSWER_ON_MESSENGER, queue=CHORES_QUEUE, retry=AGAIN)
+def answer_on_messenger_tick(account_id: str, message_id: str) -> None:
+    """Send what STOP, START or HELP is answered with."""
+    with account_scope(UUID(account_id)):
+        send_answer(account_id=UUID(account_id), message_id=UUID(message_id), now=clock.now())
+
+
+@tick(Tick.MEET_ON_MESSENGER, queue=CHORES_QUEUE, retry=AGAIN)
+def meet_on_messenger_tick(account_id: str, connection_id: str, contact_id: str, person: str) -> None:
+    """Ask for the name of somebody who wrote for the first time."""
+    with account_scope(UUID(account_id)):
+        learn_name(
+            account_id=UUID(account_id),
+            connection_id=UUID(connection_id),
+            contact_id=UUID(contact_id),
+            person=person,
+            now=clock.now(),
+        )
 
 
 @app.periodic(cron="17 3 * * *")

@@ -33,6 +33,8 @@ class Tick(enum.StrEnum):
     CLOSE_CAMPAIGNS = "close_campaigns"
     EXPIRE_ACCESS = "expire_access"
     COUNT_LEVELS = "count_levels"
+    ANSWER_ON_MESSENGER = "answer_on_messenger"
+    MEET_ON_MESSENGER = "meet_on_messenger"
 
 
 STEPS_QUEUE = "steps"

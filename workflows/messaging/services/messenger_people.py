@@ -19,7 +19,8 @@ from workflows.crm.services.contacts import (
 from workflows.crm.services.contacts.identities import Identity, find_owners
 from workflows.crm.services.locking import lock_contacts
 from workflows.messaging.outbound import OutboundError
-from workflows.messaging.providers.messenger import MessengerPage, name_of
+from workflows.messaging.providers.messenger import name_of
+from workflows.messaging.services.messenger_pages import page_of
 
 MESSENGER = Actor(label="Messenger")
 SOURCE = "messenger"
@@ -61,19 +62,22 @@ def meet(*, account_id: UUID, page_id: str, person: str, now: datetime) -> tuple
     return made.contact_id, made.created
 
 
-def learn_name(*, page: MessengerPage, contact_id: UUID, person: str, now: datetime) -> bool:
+def learn_name(*, account_id: UUID, connection_id: UUID, contact_id: UUID, person: str, now: datetime) -> bool:
     """Ask Meta for the name of somebody new and keep it, unless one is known; tell whether it was kept.
 
     Makes a call; not to be used within a transaction. Where Meta does not tell, the contact stays without a name.
     """
+    page = page_of(account_id=account_id, connection_id=connection_id)
+    if page is None:
+        return False
     try:
         first_name, last_name = name_of(page, person)
     except OutboundError:
         return False
     with transaction.atomic():
-        contact = lock_contacts(account_id=page.account_id, contact_ids=[contact_id]).get(contact_id)
+        contact = lock_contacts(account_id=account_id, contact_ids=[contact_id]).get(contact_id)
         if contact is None or contact.first_name or contact.last_name or not (first_name or last_name):
             return False
         change = FieldChange(contact, {"first_name": first_name, "last_name": last_name})
-        update_contacts(account_id=page.account_id, actor=MESSENGER, changes=[change], now=now)
+        update_contacts(account_id=account_id, actor=MESSENGER, changes=[change], now=now)
     return True

@@ -11,7 +11,7 @@ from workflows.messaging.providers.messenger.errors import Refused
 from workflows.messaging.providers.messenger.graph import NOT_UNDERSTOOD, ask
 from workflows.messaging.providers.messenger.page import MessengerPage
 
-LONGEST_MID = 255
+LONGEST_MID = 200
 
 
 @dataclass(frozen=True, slots=True)
