@@ -1,6 +1,8 @@
 from datetime import date, time
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from workflows.messaging.gate.clocks import ALWAYS, Walls
 from workflows.messaging.gate.law import Law
@@ -32,7 +34,13 @@ class TestTheTable:
             (Place("US", "TX"), hours((9, 21)), hours((9, 21)), hours((12, 21))),
             (Place("US", "RI"), hours((9, 18)), hours((10, 17)), NEVER),
             (Place("US", "UT"), hours((8, 21)), hours((8, 21)), NEVER),
-            (Place("US", "?"), hours((10, 18)), hours((10, 17)), NEVER),
+            (Place("US", "ME"), hours((9, 17)), NEVER, NEVER),
+            (Place("US", "MI"), hours((9, 21)), hours((9, 21)), hours((9, 21))),
+            (Place("US", "OR"), hours((8, 20)), hours((8, 20)), hours((8, 20))),
+            (Place("US", "PA"), hours((8, 21)), hours((8, 21)), hours((8, 21))),
+            (Place("US", "SD"), hours((9, 21)), NEVER, NEVER),
+            (Place("US", "WY"), hours((8, 20)), hours((8, 20)), hours((8, 20))),
+            (Place("US", "?"), hours((10, 17)), NEVER, NEVER),
             (Place("CA", "ON"), hours((9, 21.5)), hours((10, 18)), hours((10, 18))),
             (Place("GB"), hours((8, 21)), hours((8, 21)), hours((8, 21))),
             (Place("FR"), hours((10, 13), (14, 20)), NEVER, NEVER),
@@ -50,6 +58,13 @@ class TestTheTable:
         assert LAW.walls_on(Place("FR"), christmas) == NEVER
         assert LAW.walls_on(Place("US", "UT"), christmas) == NEVER
         assert LAW.walls_on(Place("US", "FL"), christmas) == hours((8, 20))
+        assert LAW.walls_on(Place("US", "PA"), christmas) == NEVER
+        assert LAW.walls_on(Place("CA", "BC"), christmas) == NEVER
+        assert LAW.walls_on(Place("CA", "ON"), christmas) == hours((9, 21.5))
+
+    def test_knows_laws_of_days_to_come(self) -> None:
+        assert LAW.walls_on(Place("US", "PA"), date(2026, 10, 11)) == hours((8, 21))
+        assert LAW.walls_on(Place("US", "PA"), date(2026, 10, 18)) == NEVER
 
     def test_is_in_force_since_its_day(self) -> None:
         assert LAW.walls_on(Place("US", "FL"), date(2021, 6, 30)) == hours((8, 21))
@@ -65,6 +80,24 @@ class TestTheTable:
         assert Law.of({"US"}).walls_on(Place("US", "TX"), SUNDAY) == hours((12, 21))
         for each in CallingHours.objects.all():
             each.full_clean()
+
+
+@pytest.mark.django_db
+class TestAnInstallation:
+    def test_has_what_the_migrations_say(self) -> None:
+        known = set(CallingHours.objects.values_list("country", "region", "weekday", "effective_on", "start", "end"))
+        assert known == {
+            (each.country, each.region, each.weekday, each.effective_on, each.start, each.end) for each in ROWS
+        }
+
+    def test_keeps_what_people_entered_before(self) -> None:
+        CallingHours.objects.filter(region="WY").update(source="Ours", end=time(19))
+        import_module("workflows.messaging.migrations.0012_stricter_states").load(apps, None)
+        assert set(CallingHours.objects.filter(region="WY").values_list("source", "end")) == {("Ours", time(19))}
+
+    def test_names_sections_in_rows_that_nobody_changed(self) -> None:
+        sources = set(CallingHours.objects.filter(region="MS").values_list("source", flat=True))
+        assert sources == {"Miss. Code § 77-3-723"}
 
 
 class TestRows:
