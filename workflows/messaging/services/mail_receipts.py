@@ -46,7 +46,6 @@ ERRORS = {
     Happening.RETURNED: "It came back, for a reason that may pass.",
     Happening.FAILED: "The mail service did not send it.",
 }
-LONGEST_URL = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def record_mail_event(*, service: Service, event: MailEvent, message_id: UUID | 
         if happening is Happening.OPENED and message.opened_at is None:
             record_open(sent=sent, now=now)
         if happening is Happening.CLICKED and is_news_of_click(sent, event.url):
-            record_click(sent=sent, url=event.url[:LONGEST_URL], now=now)
+            record_click(sent=sent, url=event.url, now=now)
         return message.action_execution_id
 
 
@@ -195,5 +194,5 @@ def is_news_of_click(sent: Sent, url: str) -> bool:
     """Tell whether a followed link is to be recorded: not one of ours, which we see ourselves, and not yet."""
     if not url or url.startswith(public_url("/t/c/")):
         return False
-    known = Event.objects.for_account(sent.account_id).filter(source=SOURCE, event_id=click_id(sent, url[:LONGEST_URL]))
+    known = Event.objects.for_account(sent.account_id).filter(source=SOURCE, event_id=click_id(sent, url))
     return not known.exists()

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 MESSAGE_KEY = "followthrough_id"
 """Under this name a mail carries its message's id to the service, and every callback brings it back."""
 LONGEST_TEXT = 500
+LONGEST_URL = 2000
 
 
 class Forged(Exception):
@@ -80,6 +81,12 @@ def text_at(data: Any, *path: str) -> str:
     """Return the text at a path, as it can be stored; empty when there is none."""
     found = at(data, *path)
     return storable(found)[:LONGEST_TEXT] if isinstance(found, str) else ""
+
+
+def url_at(data: Any, *path: str) -> str:
+    """Return the address at a path, cut where it is endless; empty when there is none."""
+    found = at(data, *path)
+    return storable(found)[:LONGEST_URL] if isinstance(found, str) else ""
 
 
 def storable(text: str) -> str:

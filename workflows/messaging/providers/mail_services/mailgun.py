@@ -23,6 +23,7 @@ from workflows.messaging.providers.mail_services.callbacks import (
     moment,
     read_json,
     text_at,
+    url_at,
 )
 from workflows.messaging.providers.mail_services.door import ThroughTheDoor
 from workflows.messaging.providers.mail_services.refusals import Refused
@@ -123,7 +124,7 @@ def read_event(data: Any) -> MailEvent | None:
         reason=text_at(data, "delivery-status", "message")
         or text_at(data, "delivery-status", "description")
         or text_at(data, "reject", "reason"),
-        url=at(data, "url") if isinstance(at(data, "url"), str) else "",
+        url=url_at(data, "url"),
     )
 
 

@@ -22,6 +22,7 @@ from workflows.messaging.providers.mail_services.callbacks import (
     moment,
     read_json,
     text_at,
+    url_at,
 )
 from workflows.messaging.providers.mail_services.door import ThroughTheDoor
 from workflows.messaging.secrets import SecretText
@@ -126,7 +127,6 @@ def read_event(data: Any) -> MailEvent | None:
         )
     if happening is None:
         return None
-    url = at(data, "OriginalLink")
     return MailEvent(
         happening=happening,
         recipient=text_at(data, "Recipient") or text_at(data, "Email"),
@@ -134,5 +134,5 @@ def read_event(data: Any) -> MailEvent | None:
         provider_message_id=text_at(data, "MessageID"),
         at=next(filter(None, (moment(at(data, name)) for name in TIMES)), None),
         reason=text_at(data, "Details") or text_at(data, "Description"),
-        url=url if isinstance(url, str) else "",
+        url=url_at(data, "OriginalLink"),
     )

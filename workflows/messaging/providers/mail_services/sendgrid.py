@@ -26,6 +26,7 @@ from workflows.messaging.providers.mail_services.callbacks import (
     moment,
     read_json,
     text_at,
+    url_at,
 )
 from workflows.messaging.providers.mail_services.door import ThroughTheDoor
 from workflows.messaging.providers.mail_services.refusals import Refused
@@ -131,5 +132,5 @@ def read_event(data: Any) -> MailEvent | None:
         provider_message_id=text_at(data, "sg_message_id").partition(".")[0],
         at=moment(at(data, "timestamp")),
         reason=text_at(data, "reason") or text_at(data, "response"),
-        url=at(data, "url") if isinstance(at(data, "url"), str) else "",
+        url=url_at(data, "url"),
     )

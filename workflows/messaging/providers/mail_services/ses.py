@@ -26,6 +26,7 @@ from workflows.messaging.providers.mail_services.callbacks import (
     moment,
     read_json,
     text_at,
+    url_at,
 )
 from workflows.messaging.providers.mail_services.door import ask
 from workflows.messaging.providers.mail_services.refusals import Refused, refusal
@@ -174,7 +175,6 @@ def read_events(data: Any) -> list[MailEvent]:
         return []
     if happening is Happening.BOUNCED and text_at(details, "bounceType") != "Permanent":
         happening = Happening.RETURNED
-    link = at(details, "link")
     return [
         MailEvent(
             happening=happening,
@@ -183,7 +183,7 @@ def read_events(data: Any) -> list[MailEvent]:
             provider_message_id=text_at(data, "mail", "messageId"),
             at=moment(at(details, "timestamp")),
             reason=reason or text_at(details, "reason") or text_at(details, "errorMessage"),
-            url=link if isinstance(link, str) else "",
+            url=url_at(details, "link"),
         )
         for recipient, reason in recipients_of(data, details)
     ]
