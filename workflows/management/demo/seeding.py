@@ -17,6 +17,7 @@ from workflows.crm.models import Contact
 from workflows.engine import clock
 from workflows.management.demo import deals, plans, records
 from workflows.management.demo.building import enroll, live_from
+from workflows.management.demo.chats import add_chats
 from workflows.management.demo.membership import add_course_and_campaign
 from workflows.management.demo.orders import add_order_workflows
 from workflows.management.demo.outside import add_template, connect_postbox
@@ -83,6 +84,7 @@ def seed_demo(*, actor: Actor) -> Seeded:
     add_sales(account.id, actor, owner_id, now)
     add_course_and_campaign(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     add_order_workflows(account_id=account.id, actor=actor, owner_id=owner_id, team_name=TEAM, now=now)
+    add_chats(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     return Seeded(account, is_new)
 
 

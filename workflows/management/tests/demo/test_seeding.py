@@ -26,7 +26,7 @@ from workflows.crm.models import (
     Task,
 )
 from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
-from workflows.messaging.models import Connection, EmailTemplate
+from workflows.messaging.models import Connection, EmailTemplate, Message
 from workflows.models import Action, ActionExecution, Workflow, WorkflowExecution
 from workflows.tests.factories import ExecutionFactory
 
@@ -94,7 +94,7 @@ class TestSeedDemo:
 
     def test_fills_it_with_contacts_and_their_records(self, demo):
         contacts = Contact.objects.for_account(demo)
-        assert contacts.count() == 2501  # one was recommended by those who ordered
+        assert contacts.count() == 2502  # one was recommended by those who ordered, one wrote on Messenger
         assert contacts.exclude(phone="").count() == 700
         assert contacts.values("timezone").distinct().count() >= 30
         assert contacts.exclude(owner=None).values("owner").distinct().count() == 4
@@ -127,6 +127,7 @@ class TestSeedDemo:
             "Reporting tips": "active",
             "Monthly check-in": "active",
             "Order received": "active",
+            "Chat follow-up": "active",
         }
         runs = WorkflowExecution.objects.for_account(demo).filter(workflow__name="New lead welcome")
         assert runs.count() == 200
@@ -136,8 +137,9 @@ class TestSeedDemo:
 
     def test_connects_it_with_the_postbox(self, demo):
         connections = dict(Connection.objects.for_account(demo).values_list("kind", "settings"))
-        assert connections.keys() == {"smtp", "twilio"}
-        assert (connections["smtp"]["host"], connections["twilio"]["api_host"]) == ("postbox.test", "postbox.test")
+        assert connections.keys() == {"smtp", "twilio", "messenger"}
+        assert connections["smtp"]["host"] == "postbox.test"
+        assert {connections[kind]["api_host"] for kind in ("twilio", "messenger")} == {"postbox.test"}
         reminder = Workflow.objects.for_account(demo).get(name="Appointment reminder")
         assert reminder.actions.filter(action_type="send_sms").count() == 1
         offer = Workflow.objects.for_account(demo).get(name="Newsletter offer")
@@ -151,6 +153,13 @@ class TestSeedDemo:
         mail = offer.actions.get(action_type="send_email")
         template = EmailTemplate.objects.for_account(demo).get()
         assert mail.action_config["template_id"] == str(template.id)
+
+    def test_has_somebody_who_has_just_written_to_its_page(self, demo):
+        run = WorkflowExecution.objects.for_account(demo).get(workflow__name="Chat follow-up")
+        contact = Contact.objects.for_account(demo).get(id=run.contact_id)
+        assert contact.identities.get().source == "messenger:104270000000001"
+        message = Message.objects.for_account(demo).get(channel="messenger", direction="inbound")
+        assert (message.contact_id, message.recipient) == (contact.id, "104270000000001")
 
     def test_has_a_course_and_a_campaign_that_customers_are_in(self, demo):
         course, campaign = Course.objects.for_account(demo).get(), Campaign.objects.for_account(demo).get()
