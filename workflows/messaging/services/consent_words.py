@@ -48,5 +48,10 @@ def apply_consent_word(
         changes = [ConsentChange(each, channel, state, said_at, evidence) for each in present]
         if not any(set_consents(account_id=account_id, changes=changes, now=now)):
             return None
+    return confirmation(word, account_id=account_id)
+
+
+def confirmation(word: ConsentWord, *, account_id: UUID) -> str:
+    """Return what a word is answered with."""
     name = Account.objects.values_list("name", flat=True).get(id=account_id)
     return CONFIRMATIONS[word].format(name=name[:LONGEST_NAME])

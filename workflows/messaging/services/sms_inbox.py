@@ -8,18 +8,23 @@ from uuid import UUID, uuid5
 import structlog
 from django.db import transaction
 
+from accounts.actors import Actor
+from accounts.models import Membership
 from workflows.crm.events import NewEvent, record_events
 from workflows.crm.models import Channel, Contact
+from workflows.crm.services.contacts import ContactDraft, DuplicateHandling, Upserted, create_contacts
 from workflows.crm.services.locking import lock_contacts
-from workflows.messaging.gate.words import consent_word
+from workflows.crm.values import clean_phone
+from workflows.messaging.gate.words import ConsentWord, consent_word
 from workflows.messaging.models import Direction, Message, MessageStatus
 from workflows.messaging.segments import segments_of
-from workflows.messaging.services.consent_words import apply_consent_word
+from workflows.messaging.services.consent_words import apply_consent_word, confirmation
 
 logger = structlog.get_logger(__name__)
 
 SOURCE = "twilio"
 """Of the events: the provider's id makes each message count once."""
+SENDER = Actor(label="Incoming SMS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,15 @@ class Received:
 def take_message(*, account_id: UUID, received: Received, now: datetime) -> str | None:
     """Keep a contact's message, record `sms_received`, obey STOP, START and HELP; return the text to answer, if any.
 
-    Of several contacts with the number it is the one that was written to last; an opt-out is for all of them. A message
-    that came already changes nothing, and one from a number that no contact has is left.
+    Of several contacts with the number it is the one that was written to last; an opt-out is for all of them. Who is
+    not known yet becomes a contact (`meet`). A message that came already changes nothing.
     """
-    contact_ids = contacts_with(account_id, received.sender)
-    present = lock_contacts(account_id=account_id, contact_ids=contact_ids)
+    present = lock_contacts(account_id=account_id, contact_ids=contacts_with(account_id, received.sender))
+    if not present:
+        present = lock_contacts(account_id=account_id, contact_ids=meet(account_id, received, now))
     if not present:
         logger.info("an SMS came from a number of no contact", connection_id=str(received.connection_id))
-        return None
+        return help_for_anybody(account_id, received)
     answered = last_message_to(account_id, received, sorted(present))
     contact_id = answered.contact_id if answered else min(present)
     _, is_new = Message.objects.get_or_create(
@@ -100,6 +106,35 @@ def take_message(*, account_id: UUID, received: Received, now: datetime) -> str 
     if answer:
         keep_answer(account_id, contact_id, received, answer, now)
     return answer
+
+
+def meet(account_id: UUID, received: Received, now: datetime) -> list[UUID]:
+    """Make who wrote from an unknown number a contact of the source `sms`, also who says STOP or START.
+
+    A STOP without anybody to note it with would be forgotten by the next import. Nobody is made of who asks for HELP
+    alone, of members' phones, of senders that are no phone numbers, and of a message that came already.
+    """
+    try:
+        is_number = clean_phone(received.sender, "") == received.sender != ""
+    except ValueError:
+        is_number = False
+    if not is_number or consent_word(received.text) is ConsentWord.HELP:
+        return []
+    members = Membership.objects.for_account(account_id).filter(phone=received.sender, is_active=True)
+    if members.exists() or Message.objects.for_account(account_id).filter(id=received.message_id).exists():
+        return []
+    draft = ContactDraft(phone=received.sender, source="sms")
+    (answer,) = create_contacts(
+        account_id=account_id, actor=SENDER, drafts=[draft], duplicate_handling=DuplicateHandling.SKIP, now=now
+    )
+    return [answer.contact_id] if isinstance(answer, Upserted) else []
+
+
+def help_for_anybody(account_id: UUID, received: Received) -> str | None:
+    """Return what HELP is answered with, whoever asks."""
+    if consent_word(received.text) is not ConsentWord.HELP:
+        return None
+    return confirmation(ConsentWord.HELP, account_id=account_id)
 
 
 def contacts_with(account_id: UUID, phone: str) -> list[UUID]:

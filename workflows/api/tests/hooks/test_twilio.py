@@ -1,20 +1,27 @@
 """What Twilio tells, signed by its own SDK."""
 
 import random
+from functools import partial
 from urllib.parse import urlencode
 from uuid import uuid5
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from twilio.request_validator import RequestValidator
 from uuid_utils.compat import uuid7
 
 from accounts.actors import SYSTEM
+from accounts.models import AuditEntry, Membership
+from accounts.tests.factories import AccountFactory, MembershipFactory
 from workflows.admin.tests.samples import dispatch
 from workflows.crm.models import Consent, Contact, Event
+from workflows.crm.services.contacts import delete_contacts
 from workflows.crm.tests.factories import ContactFactory
+from workflows.crm.tests.together import together
 from workflows.messaging.models import Message, StaffMessage
 from workflows.messaging.secrets import create_secret
+from workflows.messaging.services.sms_inbox import Received, take_message
 from workflows.messaging.services.staff_messages import begin, give_up
 from workflows.messaging.tests.factories import ConnectionFactory, MessageFactory
 from workflows.models import WorkflowDispatch, WorkflowExecution
@@ -145,15 +152,11 @@ class TestReceived:
         inbound(connection, "", **media)
         assert Message.objects.get().media_urls == ["https://a.example/0", "https://a.example/1"]
 
-    def test_of_nobody_known_is_left(self, connection):
-        assert inbound(connection, "Hello?").status_code == 200
-        assert not Message.objects.exists()
-
     def test_finds_contacts_of_its_own_account_alone(self, connection):
-        ContactFactory(phone=THEIRS)
+        theirs = ContactFactory(phone=THEIRS)
         inbound(connection, "STOP")
-        assert not Consent.objects.exists()
-        assert not Message.objects.exists()
+        assert not Consent.objects.filter(contact_id=theirs.id).exists()
+        assert not Message.objects.filter(contact_id=theirs.id).exists()
 
     def test_survives_what_cannot_be_stored(self, connection, contact):
         response = inbound(connection, "a\0b", NumMedia="99999999999999", sid="S" * 500)
@@ -173,6 +176,69 @@ class TestReceived:
         )
         inbound(connection, "Yes")
         assert Message.objects.get(direction="inbound").contact_id == twin.id
+
+
+class TestReceivedFromNobodyKnown:
+    def test_makes_a_contact_before_the_event(self, account, connection):
+        for _ in range(3):
+            assert inbound(connection, "Hello?").status_code == 200
+        contact = Contact.objects.for_account(account.id).get()
+        assert (contact.phone, contact.source) == (THEIRS, "sms")
+        message = Message.objects.get()
+        assert (message.contact_id, message.text) == (contact.id, "Hello?")
+        events = Event.objects.filter(contact_id=contact.id).order_by("id")
+        assert [event.event_type for event in events] == ["contact_created", "sms_received"]
+        assert not Consent.objects.exists()
+        entry = AuditEntry.objects.for_account(account.id).get(object_id=contact.id)
+        assert (entry.actor_label, entry.verb) == ("Incoming SMS", "contact.created")
+
+    def test_makes_no_second_one_of_the_next_message(self, account, connection):
+        inbound(connection, "Hello?")
+        inbound(connection, "Anybody there?", sid="SM2")
+        assert Contact.objects.count() == 1
+        assert Message.objects.count() == 2
+
+    @pytest.mark.parametrize(("word", "state"), [("Stop!", "opt_out"), ("START", "opt_in")])
+    def test_takes_a_word_of_consent_at_its_word(self, connection, word, state):
+        assert "<Message>" in inbound(connection, word).content.decode()
+        consent = Consent.objects.get()
+        assert (consent.contact.phone, consent.channel, consent.state) == (THEIRS, "sms", state)
+
+    def test_answers_help_and_makes_nobody(self, connection):
+        assert "Reply STOP" in inbound(connection, "HELP").content.decode()
+        assert not Contact.objects.exists()
+        assert not Message.objects.exists()
+
+    @pytest.mark.parametrize("sender", ["", "12345", "ACME", "+1", "+1415555", "4155550123", "anonymous"])
+    def test_makes_nobody_of_what_is_no_number(self, connection, sender):
+        assert inbound(connection, "Hello?", From=sender).status_code == 200
+        assert not Contact.objects.exists()
+
+    def test_makes_nobody_of_a_members_phone(self, account, connection):
+        MembershipFactory(phone=THEIRS)
+        member = MembershipFactory(account=account, phone=THEIRS)
+        inbound(connection, "On my way")
+        assert not Contact.objects.exists()
+        Membership.objects.filter(id=member.id).update(is_active=False)
+        inbound(connection, "On my way", sid="SM2")
+        assert Contact.objects.get().account_id == account.id
+
+    def test_makes_nobody_anew_who_was_deleted(self, account, connection):
+        inbound(connection, "Hello?")
+        contact = Contact.objects.get()
+        delete_contacts(account_id=account.id, actor=SYSTEM, contact_ids=[contact.id], now=contact.created_at)
+        inbound(connection, "Hello?")
+        assert not Contact.objects.for_account(account.id).present().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_messages_at_once_from_nobody_known_make_one_contact(settings):
+    account = AccountFactory()
+    received = [Received(uuid7(), f"SM{number}", THEIRS, OURS, "Hello?") for number in range(6)]
+    now = timezone.now()
+    together([partial(take_message, account_id=account.id, received=each, now=now) for each in received])
+    assert Contact.objects.for_account(account.id).count() == 1
+    assert Message.objects.for_account(account.id).count() == 6
 
 
 class TestConsentWords:
