@@ -24,6 +24,8 @@ class MailService(ABC):
     label: ClassVar[str]
     writes_mime: ClassVar[bool] = False
     """Whether it gets the mail as it goes over the wire; the others get its parts, as text."""
+    tells_id: ClassVar[bool] = True
+    """Whether an answer without the mail's id cannot be that of a service which took it."""
     error_classes: ClassVar[Mapping[str, str]] = {}
     """By the service's own code, where the status of the answer does not say it."""
 

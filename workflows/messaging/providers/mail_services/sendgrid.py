@@ -54,6 +54,7 @@ class Backend(ThroughTheDoor, EmailBackend):
 
 class SendGrid(MailService):
     label = "SendGrid"
+    tells_id = False
 
     def backend(self, account: ServiceAccount) -> Backend:
         with (

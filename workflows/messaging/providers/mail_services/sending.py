@@ -54,8 +54,8 @@ def deliver(account: ServiceAccount, message: EmailMultiAlternatives, *, key: st
         raise service.failure(error) from error
     except AnymailError as error:  # before anything was sent
         raise NotSent("rejected", f"{service.label} cannot be given this mail: {error.args[0]}"[:300]) from error
-    except (LookupError, TypeError, AttributeError) as error:
-        raise SentUnknown("outcome_unknown", f"{service.label}'s answer cannot be understood.") from error
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise unknown(service) from error
     return taken(message, service)
 
 
@@ -66,7 +66,14 @@ def taken(message: EmailMultiAlternatives, service: MailService) -> Taken:
     if wanted in {address.casefold() for address in refused}:
         raise Refused("rejected", f"{service.label} does not send to this address; copies may have gone out.")
     ids = [each.message_id for each in status.recipients.values() if each.message_id]
-    return Taken(ids[0] if ids else service.id_in(status.esp_response), refused)
+    number = ids[0] if ids else service.id_in(status.esp_response)
+    if not number and service.tells_id:
+        raise unknown(service)
+    return Taken(number, refused)
+
+
+def unknown(service: MailService) -> SentUnknown:
+    return SentUnknown("outcome_unknown", f"{service.label}'s answer cannot be understood.")
 
 
 def sign_in(account: ServiceAccount) -> None:
