@@ -12,6 +12,7 @@ class WorkflowsConfig(AppConfig):
         from workflows.configs import references
         from workflows.crm.services import contacts
         from workflows.engine import departures, dispatch, waking
+        from workflows.engine.perform import recalling
         from workflows.models import Action, Workflow
         from workflows.triggers.registry import registry as trigger_types
 
@@ -23,3 +24,4 @@ class WorkflowsConfig(AppConfig):
         trigger_types.load()
         contacts.on_delete(before_lock=departures.end_runs, after_lock=departures.end_late_runs)
         dispatch.consume(waking.wake_waiting, "contact_updated")
+        dispatch.consume(recalling.recall_held, "unsubscribed")
