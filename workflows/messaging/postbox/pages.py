@@ -17,6 +17,7 @@ from workflows.messaging.postbox.chats import context_of, file_in
 from workflows.messaging.postbox.graph import Graph
 from workflows.messaging.postbox.ledger import Entry, Ledger, Outcome
 from workflows.messaging.postbox.letters import for_display, open_letter
+from workflows.messaging.postbox.mail_services.base import HAPPENINGS
 from workflows.messaging.postbox.receiver import describe
 from workflows.messaging.postbox.rules import RuleBook
 
@@ -92,6 +93,7 @@ class Pages:
             views=[name for name, exists in views.items() if exists],
             text=_linked(letter.text),
             source=_shown(entry.body),
+            happenings=HAPPENINGS,
         )
 
     def mail_part(self, query: Mapping[str, str], number: str, kind: str) -> Page:

@@ -55,6 +55,17 @@ document.addEventListener("click", (event) => {
   const { chatAct: kind, page, person, text, payload } = event.target.closest("[data-chat-act]")?.dataset ?? {};
   if (kind) chat({ kind, page, person, ...(text === undefined ? {} : { text, payload }) });
 });
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-happening]");
+  if (!button) return;
+  const { happening } = button.dataset;
+  const url = happening === "clicked" ? prompt("Which link was followed?", "https://example.com/") : "";
+  if (url === null) return;
+  const fate = button.closest("[data-mail]");
+  const body = JSON.stringify({ happening, url });
+  const answer = await fetch(`/control/mails/${fate.dataset.mail}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  fate.querySelector("output").textContent = answer.ok ? `Told: ${happening}.` : (await answer.json()).error;
+});
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 document.querySelector(".row.selected")?.scrollIntoView({ block: "nearest" });
 if (document.querySelector("[data-live=list]")) {
