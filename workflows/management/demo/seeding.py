@@ -21,6 +21,7 @@ from workflows.management.demo.chats import add_chats
 from workflows.management.demo.membership import add_course_and_campaign
 from workflows.management.demo.orders import add_order_workflows
 from workflows.management.demo.outside import add_template, connect_postbox
+from workflows.management.demo.scoring import add_lead_scoring
 from workflows.models import Workflow
 
 ACCOUNT_NAME = "Followthrough Demo"
@@ -28,11 +29,12 @@ EMAIL = "demo@followthrough.test"
 PASSWORD = "followthrough-demo"  # noqa: S105 - printed on purpose: a local demo
 TEAM = "Sales"
 COLLEAGUES = (
-    ("amina.diallo@followthrough.test", "Amina Diallo", Role.ADMIN),
-    ("bjorn.asgeirsson@followthrough.test", "Björn Ásgeirsson", Role.EDITOR),
-    ("chen.wei@followthrough.test", "陈伟", Role.EDITOR),
-    ("dolores.nunez@followthrough.test", "Dolores Núñez", Role.VIEWER),
+    ("amina.diallo@followthrough.test", "Amina Diallo", Role.ADMIN, "+12025550141"),
+    ("bjorn.asgeirsson@followthrough.test", "Björn Ásgeirsson", Role.EDITOR, "+12025550142"),
+    ("chen.wei@followthrough.test", "陈伟", Role.EDITOR, "+12025550143"),
+    ("dolores.nunez@followthrough.test", "Dolores Núñez", Role.VIEWER, ""),
 )
+"""Telephone numbers of the range that is kept for fiction."""
 ARRIVALS = (timedelta(days=9), timedelta(days=6), timedelta(days=2), timedelta(hours=4), timedelta())
 """How long ago each group of contacts entered the welcome workflow."""
 GROUP_SIZE = 40
@@ -84,6 +86,7 @@ def seed_demo(*, actor: Actor) -> Seeded:
     add_sales(account.id, actor, owner_id, now)
     add_course_and_campaign(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     add_order_workflows(account_id=account.id, actor=actor, owner_id=owner_id, team_name=TEAM, now=now)
+    add_lead_scoring(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     add_chats(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     return Seeded(account, is_new)
 
@@ -103,9 +106,10 @@ def add_colleagues(account: Account, actor: Actor) -> list[UUID]:
     """Add the members who are missing and their team; return the users who look after contacts."""
     members = Membership.objects.for_account(account.id).select_related("user")
     known = set(members.values_list("user__email", flat=True))
-    for email, name, role in COLLEAGUES:
+    for email, name, role, phone in COLLEAGUES:
         if email not in known:
-            add_member(account_id=account.id, actor=actor, actor_role=Role.OWNER, email=email, role=role, name=name)
+            who = {"email": email, "name": name, "phone": phone}
+            add_member(account_id=account.id, actor=actor, actor_role=Role.OWNER, role=role, **who)
     sellers = list(members.filter(role__in=[Role.OWNER, Role.ADMIN, Role.EDITOR]).order_by("id"))
     if not Team.objects.for_account(account.id).filter(name=TEAM).exists():
         member_ids = [member.id for member in sellers if member.user.email != EMAIL]

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count
+from django.utils import timezone
 
 from accounts.models import Account, AuditEntry, Membership, Role, Team, User
 from workflows.crm.models import (
@@ -25,6 +26,7 @@ from workflows.crm.models import (
     StageEntry,
     Task,
 )
+from workflows.engine.perform.trial import try_step
 from workflows.management.demo.seeding import COLLEAGUES, EMAIL, PASSWORD
 from workflows.messaging.models import Connection, EmailTemplate, Message
 from workflows.models import Action, ActionExecution, Workflow, WorkflowExecution
@@ -34,9 +36,9 @@ pytestmark = pytest.mark.django_db
 
 USED = {
     "add_note", "add_tag", "add_to_campaign", "assign_to_user", "create_contact", "create_opportunity", "create_task",
-    "drip", "end_workflow", "go_to", "grant_course_access", "move_pipeline_stage", "remove_from_campaign", "remove_tag",
-    "revoke_course_access", "send_email", "send_notification", "set_consent", "start_workflow", "stop_workflow",
-    "update_contact", "wait_time", "wait_until_date", "webhook_call",
+    "custom_code", "drip", "end_workflow", "go_to", "grant_course_access", "move_pipeline_stage",
+    "remove_from_campaign", "remove_tag", "revoke_course_access", "send_email", "send_notification", "set_consent",
+    "start_workflow", "stop_workflow", "update_contact", "wait_time", "wait_until_date", "webhook_call",
 }  # fmt: skip
 """Types that work on every machine without a provider."""
 
@@ -89,7 +91,7 @@ class TestSeedDemo:
 
     def test_gives_it_members_and_a_team(self, demo):
         roles = dict(Membership.objects.for_account(demo).values_list("user__email", "role"))
-        assert roles == {EMAIL: "owner"} | {email: role.value for email, _, role in COLLEAGUES}
+        assert roles == {EMAIL: "owner"} | {email: role.value for email, _, role, _ in COLLEAGUES}
         assert Team.objects.for_account(demo).get().members.count() == 3
 
     def test_fills_it_with_contacts_and_their_records(self, demo):
@@ -127,6 +129,7 @@ class TestSeedDemo:
             "Reporting tips": "active",
             "Monthly check-in": "active",
             "Order received": "active",
+            "Lead scoring": "active",
             "Chat follow-up": "active",
         }
         runs = WorkflowExecution.objects.for_account(demo).filter(workflow__name="New lead welcome")
@@ -196,6 +199,24 @@ class TestSeedDemo:
     def test_uses_every_type_that_needs_no_provider(self, demo):
         used = Action.objects.for_account(demo).values_list("action_type", flat=True)
         assert set(used) >= USED
+
+    def test_scores_leads_with_code_of_its_own(self, demo):
+        workflow = Workflow.objects.for_account(demo).get(name="Lead scoring")
+        runs = WorkflowExecution.objects.for_account(demo).filter(workflow=workflow, status="active")
+        assert runs.count() == 12
+        action = workflow.actions.get(action_type="custom_code")
+        tried = try_step(
+            account_id=demo,
+            workflow_id=workflow.id,
+            action_id=action.id,
+            contact_id=runs.first().contact_id,
+            now=timezone.now(),
+        )
+        assert tried.status == "completed", tried
+        assert tried.result["output"].keys() == {"score", "grade"}
+        owners = Contact.objects.filter(id__in=runs.values("contact_id")).values("owner_id")
+        phones = Membership.objects.for_account(demo).filter(user__in=owners).exclude(phone="")
+        assert phones.exists()
 
     def test_leaves_failures_to_look_at(self, demo):
         failed = ActionExecution.objects.for_account(demo).filter(status="failed")
