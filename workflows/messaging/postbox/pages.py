@@ -7,30 +7,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from django.template import Context, Engine
 from django.utils.html import conditional_escape, format_html, format_html_join, urlize
 from django.utils.safestring import SafeString, mark_safe
 
+from workflows.messaging.postbox import talks
 from workflows.messaging.postbox.chats import context_of, file_in
 from workflows.messaging.postbox.graph import Graph
-from workflows.messaging.postbox.ledger import Entry, Ledger, Outcome
+from workflows.messaging.postbox.ledger import Entry, Ledger
 from workflows.messaging.postbox.letters import for_display, open_letter
 from workflows.messaging.postbox.mail_services.base import HAPPENINGS
 from workflows.messaging.postbox.receiver import describe
 from workflows.messaging.postbox.rules import RuleBook
+from workflows.messaging.postbox.switchboard import Switchboard
 
 FOLDER = Path(__file__).parent
 PAGE_LENGTH = 100
-SMS_SHOWN = 1000
 LONGEST_SHOWN = 512 * 1024  # bytes of a body on a page; the whole can be downloaded
 SHOWN_INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self' http://127.0.0.1:* http://localhost:*; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; font-src data:; form-action 'none'; "
@@ -53,14 +55,15 @@ class Page:
 class Pages:
     """Makes the pages of one postbox."""
 
-    def __init__(self, ledger: Ledger, rules: RuleBook, graph: Graph) -> None:
+    def __init__(self, ledger: Ledger, rules: RuleBook, graph: Graph, switchboard: Switchboard) -> None:
         self._ledger = ledger
         self._rules = rules
         self._graph = graph
+        self._switchboard = switchboard
         self._engine = Engine(dirs=[str(FOLDER / "templates")], autoescape=True)
 
     def home(self, query: Mapping[str, str]) -> Page:
-        places = (("smtp", "/mails"), ("sms", "/phones"), ("messenger", "/chats"))
+        places = (("smtp", "/mails"), ("sms", "/phones"), ("voice", "/phones"), ("messenger", "/chats"))
         full = (place for protocol, place in places if self._ledger.counts({"protocol": protocol})["total"])
         return Page(302, b"", {"Location": next(full, "/requests"), "Cache-Control": "no-store"})
 
@@ -134,20 +137,14 @@ class Pages:
 
     def phones(self, query: Mapping[str, str], number: str = "") -> Page:
         """Show all phones, and what was said with one of them."""
-        entries = self._ledger.find({"protocol": "sms"}, limit=SMS_SHOWN)
-        last: dict[str, Entry] = {}
-        for entry in entries:
-            last.setdefault(phone_of(entry), entry)
-        talk = [entry for entry in reversed(entries) if phone_of(entry) == number]
-        partners = [entry.sender for entry in talk if entry.method == "POST" and entry.outcome != Outcome.REFUSED]
+        entries = talks.entries_of(self._ledger)
+        talk = talks.said(entries, number, self._switchboard.live)
         context = {
             "tab": "phones",
-            "phones": [{"number": phone, **_listed(entry)} for phone, entry in last.items()],
+            "phones": [{"number": phone, **_listed(entry)} for phone, entry in talks.last_of_phones(entries).items()],
             "phone": number if talk else "",
-            "talk": [
-                {**_listed(entry), "is_own": entry.method == "INBOUND", "media": media_of(entry)} for entry in talk
-            ],
-            "partner": partners[-1] if partners else "",
+            "talk": [{**line, **_listed(line["entry"])} for line in talk],
+            "partner": talks.partner_of(entries, number),
             "is_missing": bool(number and not talk),
             "last_id": self._ledger.counts({})["last_id"],
         }
@@ -207,21 +204,12 @@ class Pages:
         counts = {
             "mail_count": self._ledger.counts({"protocol": "smtp"})["total"],
             "request_count": self._ledger.counts({"protocol": "http"})["total"],
-            "phone_count": self._ledger.counts({"protocol": "sms"})["total"],
+            "phone_count": sum(self._ledger.counts({"protocol": each})["total"] for each in ("sms", "voice")),
             "chat_count": self._ledger.counts({"protocol": "messenger"})["total"],
             "rule_count": len(list(self._rules)),
         }
         html = self._engine.get_template(template).render(Context(context | counts))
         return _page(status, html, policy=PAGE_POLICY)
-
-
-def phone_of(entry: Entry) -> str:
-    """Return the phone that an SMS is of: it came to it, or was written on it."""
-    return entry.sender if entry.method == "INBOUND" else next(iter(entry.recipients), "")
-
-
-def media_of(entry: Entry) -> list[str]:
-    return parse_qs(entry.body.decode("utf-8", "replace")).get("MediaUrl", [])
 
 
 def _listed(entry: Entry) -> dict[str, Any]:

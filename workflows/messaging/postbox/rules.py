@@ -12,6 +12,7 @@ from typing import Any
 
 LOWEST_STATUS, HIGHEST_STATUS = 200, 599
 LONGEST_DELAY_MS = 600_000
+PROTOCOLS = ("http", "smtp", "sms", "voice", "messenger")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -45,6 +46,17 @@ class Behaviour(enum.StrEnum):
 
 
 MAIL = frozenset({Behaviour.ACCEPT, Behaviour.STATUS, Behaviour.HANG, Behaviour.RESET, Behaviour.DROP_REPLY})
+ANSWERS = (
+    "human",
+    "machine_end_beep",
+    "machine_end_silence",
+    "machine_end_other",
+    "fax",
+    "unknown",
+    "busy",
+    "no_answer",
+)
+"""What can become of a phone that rings."""
 STAGES = frozenset({"auth", "mail", "rcpt", "data"})
 
 
@@ -77,6 +89,8 @@ class Rule:
     size_mb: int = 1024
     to: str = ""
     hops: int = 1
+    answer: str = ""
+    """How a phone answers a call by itself, one of ANSWERS; empty: as its last digits say, or somebody has to."""
     honours_keys: bool | None = None
     """Whether a known key is answered without acting again. By default: HTTP does, mail does not."""
     id: int = 0
@@ -132,7 +146,8 @@ def read_rule(data: Any) -> Rule:
 
 def _problem(rule: Rule) -> str | None:
     checks = {
-        "'protocol' must be http, smtp, sms or messenger.": rule.protocol in {"", "http", "smtp", "sms", "messenger"},
+        f"'protocol' must be one of {', '.join(PROTOCOLS)}.": rule.protocol in {"", *PROTOCOLS},
+        f"'answer' must be one of {', '.join(ANSWERS)}.": rule.answer in {"", *ANSWERS},
         "'fraction' must be between 0 and 1.": 0 <= rule.fraction <= 1,
         "'times' must be at least 1.": rule.times is None or rule.times >= 1,
         f"'delay_ms' must be between 0 and {LONGEST_DELAY_MS}.": 0 <= rule.delay_ms <= LONGEST_DELAY_MS,

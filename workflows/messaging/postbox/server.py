@@ -21,6 +21,7 @@ from workflows.messaging.postbox.phones import Phones
 from workflows.messaging.postbox.receiver import Receiver
 from workflows.messaging.postbox.rules import RuleBook
 from workflows.messaging.postbox.site import Site
+from workflows.messaging.postbox.switchboard import Switchboard
 from workflows.messaging.postbox.wire import Gone, Wire
 
 BACKLOG = 1024
@@ -41,10 +42,11 @@ class Postbox:
         self._rules = RuleBook()
         self._receiver = Receiver(self._ledger, self._rules)
         self._phones = Phones(self._ledger, self._rules)
+        self._switchboard = Switchboard(self._ledger, self._rules, url=self.address.url)
         self._graph = Graph(self._ledger, self._rules)
         self._mail_services = MailServices(self._ledger, self._rules)
-        self._providers = (self._phones, self._graph, self._mail_services)
-        self._site = Site(self._ledger, self._rules, self._phones, self._graph, self._mail_services)
+        self._providers = (self._phones, self._switchboard, self._graph, self._mail_services)
+        self._site = Site(self._ledger, self._rules, self._phones, self._graph, self._mail_services, self._switchboard)
         self._handler = MailHandler(self._ledger, self._rules)
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -15,6 +15,7 @@ from workflows.messaging.postbox.mail_services import HAPPENINGS, MailServices
 from workflows.messaging.postbox.pages import Page, Pages
 from workflows.messaging.postbox.phones import NUMBER, Phones
 from workflows.messaging.postbox.rules import BadRule, RuleBook, read_rule
+from workflows.messaging.postbox.switchboard import Switchboard
 from workflows.messaging.postbox.wire import Request
 
 LOCAL_HOSTS = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
@@ -22,6 +23,7 @@ MAXIMUM_LIMIT = 100_000
 DEFAULT_LIMIT = 100
 LONGEST_REPLY = 1600
 LONGEST_CHAT = 2000
+KEYS = re.compile(r"[a-z_]{0,20}|[0-9*#]{1,20}")
 UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -45,14 +47,21 @@ class Site:
     """Answers the postbox's own addresses; everything else is a webhook."""
 
     def __init__(
-        self, ledger: Ledger, rules: RuleBook, phones: Phones, graph: Graph, mail_services: MailServices
+        self,
+        ledger: Ledger,
+        rules: RuleBook,
+        phones: Phones,
+        graph: Graph,
+        mail_services: MailServices,
+        switchboard: Switchboard,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._phones = phones
         self._graph = graph
         self._mail_services = mail_services
-        self._pages = Pages(ledger, rules, graph)
+        self._switchboard = switchboard
+        self._pages = Pages(ledger, rules, graph, switchboard)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler)
             for method, pattern, handler in (
@@ -66,6 +75,7 @@ class Site:
                 ("DELETE", "/control/rules", self._clear_rules),
                 ("DELETE", r"/control/rules/(\d{1,18})", self._remove_rule),
                 ("POST", "/control/replies", self._reply),
+                ("POST", r"/control/calls/(CA[0-9a-f]{32})", self._act_on_call),
                 ("POST", "/control/chats", self._chat),
                 ("POST", r"/control/mails/(\d{1,18})", self._let_happen),
                 ("GET", "/", self._page(self._pages.home)),
@@ -160,6 +170,21 @@ class Site:
         if entry is None:
             return _json({"error": f"{recipient} never wrote to {sender}, so nobody listens there."}, status=404)
         return _json(as_json(entry), status=201)
+
+    def _act_on_call(self, request: Request, sid: str) -> Reply:
+        """Answer a call, press keys, take it from its queue or hang up."""
+        if not _is_json(request):
+            return _json({"error": "Send it as application/json."}, status=415)
+        try:
+            data = json.loads(request.body)
+            command, text = data["command"], data.get("value", "")
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            raise BadQuery("Send a JSON object with 'command' and, where it needs one, 'value'.") from None
+        if not isinstance(command, str) or not isinstance(text, str) or not KEYS.fullmatch(text):
+            raise BadQuery("'command' and 'value' are texts; see the page of phones.")
+        if not self._switchboard.act_on(sid, command, text):
+            return _json({"error": "The call is over, or there is no such thing to do."}, status=409)
+        return _json({"command": command}, status=202)
 
     def _chat(self, request: Request) -> Reply:
         if not _is_json(request):

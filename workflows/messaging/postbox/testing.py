@@ -63,6 +63,14 @@ class PostboxClient:
         """Let a phone write back."""
         return self._call("POST", "/control/replies", {"from": sender, "to": recipient, "text": text})
 
+    def calls(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return calls and what happened on them."""
+        return self.entries(protocol="voice", **filters)
+
+    def act_on_call(self, sid: str, command: str, value: str = "") -> None:
+        """Do what a person could do: `answer` (as `rules.ANSWERS` say), `digits`, `queue` or `hang_up`."""
+        self._call("POST", f"/control/calls/{sid}", {"command": command, "value": value})
+
     def chats(self, **filters: Any) -> list[dict[str, Any]]:
         """Return Messenger messages of pages and of people."""
         return self.entries(protocol="messenger", **filters)

@@ -39,7 +39,7 @@ async function chat(said) {
   const body = JSON.stringify(said);
   const answer = await fetch("/control/chats", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   const told = await answer.json();
-  if (answer.ok && !location.pathname.endsWith(said.person)) location.assign(`/chats/${said.page}/${told.sender}`);
+  if (answer.ok && !said.person) location.assign(`/chats/${said.page}/${told.sender}`);
   await refresh();
   return answer.ok ? "" : told.error;
 }
@@ -54,6 +54,14 @@ for (const form of document.querySelectorAll("[data-chat]")) {
 document.addEventListener("click", (event) => {
   const { chatAct: kind, page, person, text, payload } = event.target.closest("[data-chat-act]")?.dataset ?? {};
   if (kind) chat({ kind, page, person, ...(text === undefined ? {} : { text, payload }) });
+});
+document.addEventListener("click", async (event) => {
+  const { command, value = "" } = event.target.closest("[data-command]")?.dataset ?? {};
+  if (!command) return;
+  const { call } = event.target.closest("[data-call]").dataset;
+  const body = JSON.stringify({ command, value });
+  await fetch(`/control/calls/${call}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  setTimeout(() => refresh().catch(() => {}), 400);
 });
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-happening]");

@@ -88,7 +88,7 @@ class TestPhones:
             postbox.reply(sender, FROM, text)
 
     def test_have_a_page(self, postbox, hook):
-        assert "No SMS yet" in page(postbox, "/phones")
+        assert "No SMS and no calls yet" in page(postbox, "/phones")
         send(postbox, hook)
         assert TO in page(postbox, "/phones")
         talk = page(postbox, f"/phones/{TO}")

@@ -49,7 +49,7 @@ class TestReadRule:
             ({"behaviour": "gzip_bomb", "size_mb": 0}, "'size_mb'"),
             ({"behaviour": "drip_body", "interval_ms": 0}, "'interval_ms'"),
             ({"behaviour": "drip_body", "protocol": "smtp"}, "Mail knows only"),
-            ({"behaviour": "hang", "protocol": "ftp"}, "http, smtp, sms or messenger"),
+            ({"behaviour": "hang", "protocol": "ftp"}, "http, smtp, sms, voice, messenger"),
             ({"behaviour": "hang", "stage": "helo"}, "'stage'"),
         ],
     )
