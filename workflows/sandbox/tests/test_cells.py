@@ -127,6 +127,14 @@ class TestACell:
 
 
 class TestATemplate:
+    def test_that_is_killed_leaves_no_cell_beyond_its_time(self, templates: Templates) -> None:
+        running = Running(templates, Limits(timeout_ms=1000))
+        started = time.monotonic()
+        os.kill(running.template, signal.SIGKILL)
+        wait_for(lambda: state_of(running.pid) in {"", "Z"})
+        assert time.monotonic() - started < 2.8
+        running.thread.join()
+
     def test_leaves_no_zombies(self, templates: Templates) -> None:
         for code in ("return {}", "throw 1", LOOP) * 5:
             run(code, {}, Limits(timeout_ms=20))
