@@ -10,6 +10,8 @@ from workflows.authoring.records import create_campaign, create_course
 from workflows.crm.models import Campaign, CampaignStatus, Contact, Course
 from workflows.crm.services.lessons import add_lesson
 from workflows.management.demo.building import Step, build, enroll
+from workflows.management.demo.outside import MAIL_SERVICE
+from workflows.messaging.models import Connection
 from workflows.models import Workflow
 
 REPORTING_TIPS = "Reporting tips"
@@ -19,6 +21,15 @@ COURSE = "Reports that people read"
 LESSONS = (("What makes a report worth reading", 0, "preview"), ("Numbers and pictures", 0, "limited"))
 LATER_LESSONS = (("Reports that write themselves", 7, "full"), ("Sharing and access", 14, "full"))
 NEWCOMERS = 30
+TIP = {
+    "subject": "A tip for your next report",
+    "from_name": "Followthrough Demo",
+    "from_email": "tips@followthrough.test",
+    "body_html": (
+        '<p>Hello {{ contact.first_name | default: "there" }},</p><p>begin with the one number that your readers '
+        'will remember. <a href="https://learn.followthrough.test/reports/numbers">See how</a>.</p>'
+    ),
+}
 
 
 def add_course_and_campaign(*, account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> None:
@@ -86,11 +97,11 @@ def _campaign(account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> 
         actor,
         owner_id,
         REPORTING_TIPS,
-        "The steps of the spring campaign: ten members an hour get their first tip.",
+        "The steps of the spring campaign: ten members an hour get their first tip, by way of a mail service.",
         (
             Step("drip", {"batch_size": 10, "interval": 1, "unit": "hours"}, "Ten an hour"),
             Step("add_tag", {"tag_name": "Spring campaign", "tag_color": "#27AE60"}, "Mark as reached"),
-            Step("add_note", {"content": "Got the first reporting tip.", "note_type": "workflow"}),
+            Step("send_email", {**TIP, "connection_id": str(_mail_service(account_id))}, "Mail the first tip"),
             Step("wait_time", {"duration": 3, "unit": "days"}, "Wait three days"),
             Step("add_note", {"content": "Got the second reporting tip.", "note_type": "workflow"}),
         ),
@@ -105,6 +116,10 @@ def _campaign(account_id: UUID, actor: Actor, owner_id: UUID, now: datetime) -> 
         ends_at=now + timedelta(days=90),
         enrollment_limit=200,
     )
+
+
+def _mail_service(account_id: UUID) -> UUID:
+    return Connection.objects.for_account(account_id).values_list("id", flat=True).get(name=MAIL_SERVICE)
 
 
 def _build(

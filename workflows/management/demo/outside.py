@@ -1,15 +1,17 @@
-"""The demo account's way outside: a mail server and Twilio, both played by the postbox, and a template."""
+"""The demo account's way outside: a mail server, a mail service and Twilio, which the postbox plays; a template."""
 
 from uuid import UUID
 
 from accounts.actors import Actor
 from workflows.messaging.models import Connection, ConnectionKind, EmailTemplate
 from workflows.messaging.postbox import POSTBOX_HOST
+from workflows.messaging.postbox.mail_services import verification_key
 from workflows.messaging.services.connections import create_connection
 from workflows.messaging.services.mail_connections import connect_smtp
 from workflows.messaging.services.templates import create_template
 
 CONNECTION = "Postbox"
+MAIL_SERVICE = "Postbox mail service"
 SMS_CONNECTION = "Postbox phones"
 SMS_NUMBER = "+14155550100"
 SMS_SETTINGS = {
@@ -31,6 +33,15 @@ def connect_postbox(*, account_id: UUID, actor: Actor) -> None:
     names = set(Connection.objects.for_account(account_id).values_list("name", flat=True))
     if CONNECTION not in names:
         connect_smtp(account_id=account_id, actor=actor, name=CONNECTION, host=POSTBOX_HOST)
+    if MAIL_SERVICE not in names:
+        create_connection(
+            account_id=account_id,
+            actor=actor,
+            kind=ConnectionKind.SENDGRID,
+            name=MAIL_SERVICE,
+            settings={"api_host": POSTBOX_HOST, "verification_key": verification_key()},
+            password="demo API key",  # noqa: S106 - of the postbox, which takes any
+        )
     if SMS_CONNECTION not in names:
         create_connection(
             account_id=account_id,

@@ -140,7 +140,7 @@ class TestSeedDemo:
 
     def test_connects_it_with_the_postbox(self, demo):
         connections = dict(Connection.objects.for_account(demo).values_list("kind", "settings"))
-        assert connections.keys() == {"smtp", "twilio", "messenger"}
+        assert connections.keys() == {"smtp", "sendgrid", "twilio", "messenger"}
         assert connections["smtp"]["host"] == "postbox.test"
         assert {connections[kind]["api_host"] for kind in ("twilio", "messenger")} == {"postbox.test"}
         reminder = Workflow.objects.for_account(demo).get(name="Appointment reminder")
