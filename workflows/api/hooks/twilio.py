@@ -1,10 +1,8 @@
-"""What Twilio tells: messages of contacts, and how ours fared."""
+"""What Twilio tells: messages and calls of contacts, and how our messages fared."""
 
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
@@ -12,12 +10,12 @@ from django.views.decorators.http import require_POST
 from accounts.actors import Actor
 from accounts.api.identifiers import parse_uuid
 from accounts.tenancy import account_scope, system_scope
+from workflows.api.hooks.twilio_calls import incoming
+from workflows.api.hooks.twilio_forms import LONGEST_ID, genuine_form, text_of
 from workflows.api.public import unlisted
 from workflows.engine import clock
 from workflows.engine.perform.settling import Settlement, settle_many
 from workflows.messaging.models import Connection, ConnectionKind
-from workflows.messaging.outbound import NotSent
-from workflows.messaging.providers.twilio import SIGNATURE_HEADER, TwilioAccount, is_genuine
 from workflows.messaging.services import staff_messages
 from workflows.messaging.services.sms_inbox import Received, take_message
 from workflows.messaging.services.sms_receipts import Receipt, record_receipt
@@ -27,7 +25,6 @@ logger = structlog.get_logger(__name__)
 
 TWILIO = Actor(label="Twilio")
 LONGEST_TEXT = 10_000
-LONGEST_ID = 64
 MAXIMUM_MEDIA = 10
 INBOUND = "received"
 
@@ -35,7 +32,7 @@ INBOUND = "received"
 @unlisted
 @require_POST
 def twilio(request: HttpRequest, connection_id: UUID) -> HttpResponse:
-    """Take a message or a receipt; a forged one, and one for a connection that is not there, look alike: 403."""
+    """Take a message, receipt or call; a forged one, and one for a connection that is not there, look alike: 403."""
     with system_scope("a callback names its connection before its account is known"):
         connection = Connection.objects.filter(id=connection_id, kind=ConnectionKind.TWILIO).first()
     if connection is None:
@@ -47,20 +44,10 @@ def twilio(request: HttpRequest, connection_id: UUID) -> HttpResponse:
             return HttpResponse(status=403)
         if form.get("SmsStatus") == INBOUND and "MessageStatus" not in form:
             return answer_in_twiml(received(connection, form))
+        if "CallSid" in form:
+            return incoming(connection, form)
         receipt(connection, request.GET.get("message", ""), form)
     return HttpResponse(status=204)
-
-
-def genuine_form(request: HttpRequest, connection: Connection) -> QueryDict | None:
-    """Return what was posted, read from the raw body, if its signature holds."""
-    try:
-        form = QueryDict(request.body, encoding="utf-8")
-        token = TwilioAccount.of(connection).token()
-    except (TooManyFieldsSent, NotSent):
-        return None
-    url = settings.PUBLIC_URL.rstrip("/") + request.get_full_path()
-    signature = request.headers.get(SIGNATURE_HEADER, "")
-    return form if is_genuine(token=token, url=url, parameters=form, signature=signature) else None
 
 
 def received(connection: Connection, form: QueryDict) -> str | None:
@@ -105,11 +92,6 @@ def receipt(connection: Connection, message: str, form: QueryDict) -> None:
     dispatches = WorkflowDispatch.objects.for_account(account_id).filter(id=step_key, status=DispatchStatus.UNKNOWN)
     if in_doubt := dispatches.values_list("log_id", flat=True).first():
         settle_many(account_id=account_id, actor=TWILIO, log_ids=[in_doubt], outcome=Settlement.SENT, now=now)
-
-
-def text_of(form: QueryDict, name: str) -> str:
-    """Return a parameter as it can be stored."""
-    return str(form.get(name, "")).replace("\0", "")
 
 
 def answer_in_twiml(text: str | None) -> HttpResponse:
