@@ -125,7 +125,7 @@ def end_executions(*, execution_ids: Sequence[UUID], reason: str, now: datetime)
     A call in flight is not called back: its outcome will be logged when it is known.
     """
     id_list = arrays.ids(execution_ids)
-    drop_dispatches(execution_ids)
+    drop_dispatches(execution_ids, now)
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -77,7 +77,7 @@ class Ledger:
     def cut(self, now: datetime) -> None:
         """Take back what cancelled runs waited for, once everything else is written."""
         if self.cancelled:
-            drop_dispatches(self.cancelled)
+            drop_dispatches(self.cancelled, now)
         if self.cut_waits:
             cut_waits(self.cut_waits, now)
 

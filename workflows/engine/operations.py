@@ -71,7 +71,7 @@ def cancel(*, account_id: UUID, actor: Actor, execution_id: UUID, now: datetime)
             "invalid_transition", f"The execution is {execution.status}; only one that has not ended can be cancelled."
         )
     before = audited_facts(execution)
-    drop_dispatches([execution.id])
+    drop_dispatches([execution.id], now)
     close_open_step(execution, now, reason="cancelled")
     save(
         execution,

@@ -49,7 +49,7 @@ def skip_step(*, account_id: UUID, actor: Actor, execution_id: UUID, now: dateti
     plan = plan_of(execution.version_id)
     step = plan.by_action[_place_of(execution)]
     before = audited_facts(execution)
-    drop_dispatches([execution.id])
+    drop_dispatches([execution.id], now)
     if not close_open_step(execution, now, reason=SKIPPED):
         _log_as_skipped(execution, step, now)
     steps = {**execution.steps, step.key: {"reason": SKIPPED}}
@@ -75,7 +75,7 @@ def move(*, account_id: UUID, actor: Actor, execution_id: UUID, action_id: UUID,
         detail = "action_id names no step of the version that the execution runs."
         raise Invalid(Problem("action_not_found", detail, "action_id"))
     before = audited_facts(execution)
-    drop_dispatches([execution.id])
+    drop_dispatches([execution.id], now)
     close_open_step(execution, now, reason=MOVED)
     _stand_at(execution, target, now)
     record_operation(execution, actor, "execution.moved", before)

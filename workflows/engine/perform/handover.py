@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid5
 
@@ -9,9 +10,14 @@ from django.db import connection
 
 from workflows.crm import arrays
 from workflows.engine.wake import Tick, wake
+from workflows.messaging.services.messages import record_errors
+from workflows.models import DispatchStatus
 
 if TYPE_CHECKING:
     from workflows.engine.runs import Run
+
+CANCELLED = "Cancelled before it was sent."
+NOT_KNOWN = "Cancelled while nobody knew whether it had been sent."
 
 
 class Handover(NamedTuple):
@@ -114,17 +120,24 @@ def resume_dispatches(execution_ids: Iterable[UUID]) -> None:
         wake_lanes(row[0] for row in cursor.fetchall())
 
 
-def drop_dispatches(execution_ids: Iterable[UUID]) -> None:
-    """Remove the rows of locked executions that end or go elsewhere.
+def drop_dispatches(execution_ids: Iterable[UUID], now: datetime) -> None:
+    """Remove the rows of locked executions that end or go elsewhere, and give up the messages that they would send.
 
     The row of a call in flight stays: its outcome will be logged, and then it goes. Called before the log rows are
     changed, whose `running` ones are left to their calls.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM workflow_dispatches WHERE execution_id = ANY(%s::uuid[]) AND status <> 'sending'",
+            """
+            DELETE FROM workflow_dispatches WHERE execution_id = ANY(%s::uuid[]) AND status <> 'sending'
+            RETURNING account_id, id, status
+            """,
             [arrays.ids(execution_ids)],
         )
+        dropped = sorted(cursor.fetchall())
+    for account_id, rows in groupby(dropped, key=lambda row: row[0]):
+        errors = {key: NOT_KNOWN if status == DispatchStatus.UNKNOWN else CANCELLED for _, key, status in rows}
+        record_errors(account_id=account_id, errors=errors, are_final=True, now=now)
 
 
 def wake_lanes(lanes: Iterable[str]) -> None:
