@@ -44,6 +44,7 @@ class Contact(AccountRow):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["account", "-id"], condition=Q(deleted_at=None), name="contact_by_account"),
+            models.Index(fields=["account", "phone"], condition=Q(deleted_at=None), name="contact_by_phone"),
             models.Index(fields=["owner"], condition=Q(owner__isnull=False), name="contact_by_owner"),
         ]
 
