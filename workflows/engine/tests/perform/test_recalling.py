@@ -99,7 +99,7 @@ class TestAMessage:
 
     def test_on_another_channel_stays_held(self, held: WorkflowExecution, virtual_clock: VirtualClock) -> None:
         opt_out(held, virtual_clock, "email")
-        live()
+        assert WorkflowDispatch.objects.get().status == "scheduled"
         assert logged(held) == [("call_out", "scheduled")]
 
     def test_that_is_none_to_the_contact_stays_held(
@@ -192,7 +192,8 @@ class TestWhatMovedOn:
     def test_is_left_alone(self, texting: Outside, account: Account, virtual_clock: VirtualClock) -> None:
         """A wait behind the message is no message."""
         texting.gate = lambda step: None
-        workflow = ActiveWorkflowFactory(account=account, chain=[*CHAIN, ("wait_time", {"duration": 1, "unit": "days"})])
+        wait = ("wait_time", {"duration": 1, "unit": "days"})
+        workflow = ActiveWorkflowFactory(account=account, chain=[*CHAIN, wait])
         execution = enrolled(workflow, virtual_clock)
         live()
         execution.refresh_from_db()
