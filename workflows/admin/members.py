@@ -41,7 +41,7 @@ class MembershipAdmin(AccountScopedAdmin):
     """
 
     write_role = Role.ADMIN
-    list_display = ("user", "email", "phone", "account", "role", "is_active", "created_at")
+    list_display = ("user", "email", "phone", "account", "rank", "is_active", "created_at")
     list_filter = ("role", "is_active")
     list_select_related = ("user", "account")
     search_fields = ("user__email", "user__name", "phone")
@@ -54,6 +54,10 @@ class MembershipAdmin(AccountScopedAdmin):
     @admin.display(ordering="user__email")
     def email(self, membership: Membership) -> str:
         return membership.user.email
+
+    @admin.display(description="role", ordering="role")
+    def rank(self, membership: Membership) -> str:
+        return membership.role.capitalize()
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

@@ -10,9 +10,9 @@ from unfold.decorators import display
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Role
-from workflows.admin.cells import LABELS
+from workflows.admin.cells import LABELS, when
 from workflows.admin.related import contact_link, row_link, with_contact_names
-from workflows.messaging.models import CircuitBreaker, Connection, Message
+from workflows.messaging.models import CircuitBreaker, Connection, Direction, Message
 from workflows.models import ActionExecution, WorkflowExecution
 
 
@@ -21,10 +21,10 @@ class MessageAdmin(AccountScopedAdmin):
     """Messages, newest first; what was sent is not changed."""
 
     is_log = True
-    list_display = ("created_at", "channel", "direction", "says", "recipient", "state", "opens", "clicks", "account")
+    list_display = ("time", "channel", "way", "address", "says", "state", "opens", "clicks", "account")
     list_filter = ("status", "channel", "direction")
     list_select_related = ("account",)
-    search_fields = ("recipient", "subject", "text")
+    search_fields = ("recipient", "sender", "subject", "text")
     search_ids = ("id", "contact_id", "execution_id", "action_execution_id")
     linked_by = ("contact_id", "execution_id", "connection_id")
     sortable_by = ()
@@ -71,6 +71,18 @@ class MessageAdmin(AccountScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_contact_names(super().get_queryset(request))
+
+    @admin.display(description="created at")
+    def time(self, row: Message) -> str:
+        return when(row.created_at)
+
+    @admin.display(description="direction")
+    def way(self, row: Message) -> str:
+        return "to" if row.direction == Direction.OUTBOUND else "from"
+
+    @admin.display(description="contact's address")
+    def address(self, row: Message) -> str:
+        return row.recipient if row.direction == Direction.OUTBOUND else row.sender
 
     @admin.display(description="subject or text")
     def says(self, row: Message) -> str:

@@ -53,4 +53,5 @@ class SmtpForm(ConnectionForm):
 
     @staticmethod
     def place(settings: dict[str, Any]) -> str:
-        return f"{settings.get('host', '')}:{settings.get('port', '')}"
+        host, port = settings.get("host", ""), settings.get("port")
+        return f"{host}:{port}" if port else str(host)

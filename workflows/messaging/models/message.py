@@ -66,4 +66,6 @@ class Message(BulkAccountRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} to {self.recipient}: {self.status}"
+        if self.direction == Direction.INBOUND:
+            return f"{self.get_channel_display()} from {self.sender}"
+        return f"{self.get_channel_display()} to {self.recipient}: {self.status}"
