@@ -35,8 +35,11 @@ FAIR_SHARE, FAIR_SECONDS = 0.1, 0.1
 Little, since scripts take some thousandths of a second: what did not end then will hardly end another time.
 """
 ANSWER_BYTES = 2 * 1024 * 1024
+TOO_MUCH = b"..."
+"""In place of an answer that is longer."""
 CHUNK = 65536
 MESSAGE_CHARACTERS = 2000
+LOST = "The process of the code was ended from outside, as happens when the machine runs out of memory."
 LARGEST_LINE = 10**6
 EXACT = 2**53
 """Whole numbers up to here are what JavaScript means by them."""
@@ -49,7 +52,7 @@ def run(code: str, inputs: Mapping[str, Any], limits: Limits = Limits()) -> Resu
     `code` is the body of an async function in strict mode, at most 20 KB, that returns an object. `inputs` are the
     values it sees, by name: JSON, at most 1 MB together, frozen. It is alone in a process that can reach nothing, with
     an engine that was never used before. Ends at most half a second after its time is over. Raises Unavailable when no
-    script can be run here, ValueError when code or inputs are too large.
+    script can be run here or the machine ended its process, ValueError when code or inputs are too large.
     """
     data = json.dumps(list(inputs.values()))
     if len(code.encode("utf-8", "replace")) > CODE_BYTES:
@@ -122,7 +125,7 @@ def _read(cell: Cell, deadline: float) -> bytes | None:
         if not chunk:
             return bytes(answer)
         answer += chunk
-    return None if left <= 0 else b""
+    return None if left <= 0 else TOO_MUCH
 
 
 def _overdue(ending: Ending | None, limits: Limits) -> Result:
@@ -139,25 +142,30 @@ def _too_long(limits: Limits) -> ScriptError:
 
 
 def _judged(answer: bytes, ending: Ending | None, limits: Limits) -> Result:
-    """Return what an answer means. A script may have taken its process over, so that nothing is taken as is."""
+    """Return what an answer means. A script may have taken its process over, so that nothing is taken as is.
+
+    Raises Unavailable when the process was ended by somebody else: by the kernel, or with its template.
+    """
     if ending is not None and os.WIFSIGNALED(ending.status):
         return _killed(os.WTERMSIG(ending.status), ending, limits)
     try:
-        told = json.loads(answer)
+        told = _parsed(answer)
         logs = [_text(line)[:LOG_LINE_CHARACTERS] for line in told["logs"][: LOG_LINES + 1]]
         error = told["error"]
         if error is not None:
             return Result(error=_error(error), logs=logs)
         return _valued(told["value"], logs)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        if ending is None and answer != TOO_MUCH:
+            raise Unavailable(LOST) from None
         return Result(error=ScriptError(ErrorKind.STOPPED, "The code left no answer."))
 
 
 def _killed(number: int, ending: Ending, limits: Limits) -> Result:
     if number in (signal.SIGALRM, signal.SIGXCPU):
         return _overdue(ending, limits)
-    if number == signal.SIGKILL:
-        return Result(error=ScriptError(ErrorKind.MEMORY, "The machine ran out of memory while the code ran."))
+    if number == signal.SIGKILL:  # its own memory is bounded otherwise, so this was not its fault
+        raise Unavailable(LOST)
     name = signal.Signals(number).name
     return Result(error=ScriptError(ErrorKind.STOPPED, f"The code did what it may not, and was stopped ({name})."))
 
@@ -172,17 +180,27 @@ def _error(told: Mapping[str, Any]) -> ScriptError:
 
 def _valued(text: str, logs: list[str]) -> Result:
     if not text.startswith("{"):
-        what = "nothing" if not text else "a list" if text.startswith("[") else text[:40]
+        what = "nothing" if not text else "a list" if text.startswith("[") else _text(text[:40])
         message = f"The code must return an object, such as `return {{score: 10}}`; it returned {what}."
         return Result(error=ScriptError(ErrorKind.VALUE, message), logs=logs)
     if len(text.encode("utf-8", "replace")) > VALUE_BYTES:
         message = f"What the code returned has more than {VALUE_BYTES // 1024} KB as JSON."
         return Result(error=ScriptError(ErrorKind.VALUE, message), logs=logs)
     try:
-        return Result(_clean(json.loads(text), VALUE_DEPTH), logs=logs)
+        return Result(_clean(_parsed(text), VALUE_DEPTH), logs=logs)
     except (RecursionError, OverflowError):
         message = f"What the code returned is nested deeper than {VALUE_DEPTH} levels."
         return Result(error=ScriptError(ErrorKind.VALUE, message), logs=logs)
+
+
+def _parsed(text: str | bytes) -> Any:
+    """Parse JSON; whole numbers beyond what JavaScript means by them are floats, however many digits they have."""
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    number = float(digits)
+    return int(number) if abs(number) <= EXACT else number
 
 
 def _clean(value: Any, depth: int) -> Any:
@@ -196,10 +214,8 @@ def _clean(value: Any, depth: int) -> Any:
             return [_clean(item, depth - 1) for item in value]
         case str():
             return _text(value)
-        case bool() | None:
+        case bool() | int() | None:
             return value
-        case int():
-            return value if abs(value) <= EXACT else float(value)
         case float():
             return value if math.isfinite(value) else None
     raise TypeError

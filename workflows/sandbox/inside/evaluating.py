@@ -22,6 +22,10 @@ LAST_WORDS_SECONDS = 0.1
 LAST_WORDS_BYTES = 8 * MEGABYTE
 HALF_FULL = 0.5
 PLACE = re.compile(r"<input>:(\d{1,6}):(\d{1,6})")
+LINE_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
+UNBALANCED = "The code ends while something is still open, or closes more than it opened; look for a bracket or brace."
+NO_WORDS = ("null", "[uninitialized]")
+"""What is thrown where there was no memory for an exception."""
 
 Answer = dict[str, Any]
 """`value` is JSON as the script made it; `error` has `kind`, `message`, `line` and `column`; `logs` is a list."""
@@ -41,7 +45,7 @@ class Run:
         self.request = request
         self.until = time.process_time() + request["timeout_ms"] / 1000
         self.peak_bytes = peak_bytes()
-        self.lines = request["code"].count("\n") + 1
+        self.lines = LINE_BREAK.split(request["code"])
         self.context = _quickjs.Context()
         self.context.set_max_stack_size(STACK_BYTES)
         self.context.set_memory_limit(request["memory_mb"] * MEGABYTE)
@@ -90,7 +94,7 @@ class Run:
         """Return line and column of the first place in the script that a stack names."""
         for found in PLACE.finditer(stack):
             line = int(found[1]) - FIRST_LINE + 1
-            if 1 <= line <= self.lines:
+            if 1 <= line <= len(self.lines):
                 return line, int(found[2])
         return None, None
 
@@ -115,13 +119,13 @@ class Run:
         """Return the error that the script's own exception means."""
         name, message = failure["name"], failure["message"]
         line, column = self.place(failure["stack"])
-        if (name, message) == ("InternalError", "out of memory") or (message == "null" and self.is_full()):
+        if (name, message) == ("InternalError", "out of memory") or (message in NO_WORDS and self.is_full()):
             return error_of(ErrorKind.MEMORY, self.out_of_memory(), line, None)
         if failure["kind"] == ErrorKind.VALUE:
             return error_of(ErrorKind.VALUE, f"What the code returned cannot be kept as JSON: {message}.")
         if failure["kind"] == ErrorKind.SYNTAX:
-            if line is None:  # something is missing at the end, where our own lines begin
-                line, column = self.lines, len(self.request["code"].rpartition("\n")[2]) + 1
+            if line is None:  # it was found behind the end, where our own lines begin
+                return error_of(ErrorKind.SYNTAX, UNBALANCED, len(self.lines), len(self.lines[-1]) + 1)
             return error_of(ErrorKind.SYNTAX, message, line, column)
         return error_of(ErrorKind.THROWN, f"{name}: {message}" if name else message, line, None)
 

@@ -5,6 +5,7 @@
   const { freeze, getPrototypeOf } = Object;
   const { apply, ownKeys } = Reflect;
   const asText = String;
+  const evaluate = eval;
   const { slice } = String.prototype;
   const { join } = Array.prototype;
   const { then } = Promise.prototype;
@@ -27,7 +28,7 @@
     while (open.length) {
       const each = open.pop();
       if (typeof each === "object" && each !== null) {
-        for (const name of ownKeys(each)) if (name !== "length") open.push(each[name]);
+        for (const name of ownKeys(each)) open.push(each[name]);
         freeze(each);
       }
     }
@@ -98,10 +99,24 @@
     value = typeof text === "string" ? text : "";
   };
 
+  // The engine makes a function by putting its body between braces, so that a body can close them, run at once and open
+  // others. None that does so can be a method's body as well; the throw before it lets nothing of either begin.
+  const TRIED = "tried";
+  const refuseWhatIsNoBody = (parameters, body) => {
+    try {
+      evaluate(`"use strict"; throw "${TRIED}"; ({ async anonymous(${parameters}\n) {\n${body}\n} })`);
+    } catch (error) {
+      if (error !== TRIED) throw error;
+    }
+  };
+
   const begin = (names, code, data, isCheck) => {
+    const parameters = [...parse(names), "console"];
+    const body = `"use strict";\n${code}`;
     let script;
     try {
-      script = new AsyncFunction(...parse(names), "console", `"use strict";\n${code}`);
+      refuseWhatIsNoBody(apply(join, parameters, [","]), body);
+      script = new AsyncFunction(...parameters, body);
     } catch (error) {
       fail("syntax", error);
       return;

@@ -107,6 +107,7 @@ MODULES = {
 INPUTS = {
     "change an input": "data.name = 'x'; return {escaped: data.name === 'x'};",
     "change a nested input": "data.nested.deep.value = 2; return {escaped: data.nested.deep.value === 2};",
+    "change an input named length": "data.length.value = 2; return {escaped: data.length.value === 2};",
     "push to an input": "data.list.push(4); return {escaped: data.list.length === 4};",
     "shorten an input": "data.list.length = 0; return {escaped: data.list.length === 0};",
     "delete of an input": "delete data.name; return {escaped: !('name' in data)};",
@@ -159,6 +160,32 @@ POLLUTION = {
     "toJSON of objects": "Object.prototype.toJSON = () => ({escaped: 'x'}); return {escaped: false};",
     "Error.prepareStackTrace": "Error.prepareStackTrace = () => { for (;;); }; throw new Error('x');",
     "Error.stackTraceLimit": "Error.stackTraceLimit = 1e9; const f = () => f(); f();",
+    "stack traces of our own": (
+        "Error.prepareStackTrace = (error, places) => places; const places = new Error('x').stack;"
+        "return {escaped: places.some((place) => host(place.getThis?.()) || /host/.test(place.getFunction?.caller))};"
+    ),
+    "species that shortens its list": (
+        "const a = [1, 2, 3, 4]; a.constructor = {[Symbol.species]: function () { a.length = 0; return [] }};"
+        "a.concat([1]); a.slice(0, 4); a.splice(0, 3); return {escaped: false};"
+    ),
+    "buffer that shrinks while it is read": (
+        "const b = () => new ArrayBuffer(8000, {maxByteLength: 8000});"
+        "const shrink = (buffer, n) => ({valueOf() { buffer.resize(0); return n }});"
+        "for (const f of [(u, b) => u.fill(shrink(b, 1)), (u, b) => u.copyWithin(shrink(b, 1), 5),"
+        " (u, b) => u.indexOf(0, shrink(b, 7000)), (u, b) => u.slice(shrink(b, 50), 8000),"
+        " (u, b) => u.sort(() => { b.resize(0); return -1 }), (u, b) => u.set({length: 9, get 0() { b.resize(0) }}),"
+        " (u, b) => new DataView(b).setFloat64(7990, shrink(b, 1)), (u, b) => u.with(7999, shrink(b, 1))])"
+        " try { const buffer = b(); f(new Uint8Array(buffer), buffer) } catch { }"
+        "return {escaped: false};"
+    ),
+    "list that is emptied while it is sorted": (
+        "const a = Array.from({length: 999}, (_, i) => i); a.sort((x, y) => { a.length = 0; return x - y });"
+        "return {escaped: a.length > 999};"
+    ),
+    "expression that changes while it matches": (
+        "const r = /(a)|(b)/g; 'abab'.replace(r, () => { r.compile('(((((a)))))'); return '' });"
+        "r.lastIndex = {valueOf() { r.compile('b'.repeat(1000)); return 0 }}; return {escaped: r.test('aaa') === 1};"
+    ),
     "Symbol.species": (
         "Object.defineProperty(Promise, Symbol.species, {value: function (f) { f(() => 0, () => 0) }});"
         "await Promise.resolve(); return {escaped: false};"
@@ -192,6 +219,12 @@ RESULTS = {
     "thrown symbol": "throw Symbol('x');",
     "thrown bigint": "throw 10n;",
     "endless name of an error": "const e = new Error('x'); e.name = 'x'.repeat(1e7); throw e;",
+    "getter on then": "return {get then() { throw new Error('x') }};",
+    "number of 60 000 digits": "return {escaped: JSON.rawJSON('9'.repeat(60000)) === 1};",
+    "getters that stringify each other": "const o = {get x() { return JSON.stringify(o) }}; return o;",
+    "revoked proxy": "const {proxy, revoke} = Proxy.revocable({}, {}); revoke(); return {proxy};",
+    "chain of proxies": "let p = {}; for (let i = 0; i < 1e5; i++) p = new Proxy(p, {}); return p;",
+    "list of endless length": "return {x: new Proxy([], {get: (list, name) => name === 'length' ? 2 ** 32 - 1 : 1})};",
     "forged stack": "const e = new Error('x'); e.stack = '<input>:999999:1'; throw e;",
     "console.log of a proxy": (
         "console.log(new Proxy({}, {get() { throw 1 }, ownKeys() { throw 1 }})); return {escaped: false};"
@@ -238,6 +271,22 @@ SYMBOLS_AND_GENERATORS = {
     "NUL in the script": "return {escaped: '\0'.length === 0};",
     "half a character in the script": "return {escaped: '\ud800' === '' };",
 }
+
+BREAKOUTS = [
+    "}); for (;;); (async function () {",
+    "}); globalThis.left = 1; (async function () { return {left}",
+    "}); Array.prototype.pop = () => undefined; (async function (data) { return {}",
+    "}, globalThis.left = {",
+    "}, globalThis.left = class {",
+    "}, () => {",
+    "}).constructor.prototype.then = (async () => {",
+    "} + async function () {",
+    "} [globalThis.left = 1] = {",
+    "}; globalThis.left = 1; {",
+    "} }); globalThis.left = 1; ({ async anonymous() {",
+    "} /* \n*/ , x = {",
+]
+"""Bodies that close their function and open another: between the two they would run while they are only checked."""
 
 ESCAPES = {
     f"{group}: {name}": HOST + script if "host(" in script else script

@@ -17,6 +17,8 @@ from workflows.sandbox.template import Templates
 
 ROOT = Path(__file__).resolve().parents[3]
 LOOP = "for (;;);"
+OVER = (ErrorKind.TIME, ErrorKind.STARVED)
+"""How a loop ends: the second where the machine is busy."""
 IS_ROOT = os.geteuid() == 0
 
 
@@ -60,7 +62,10 @@ class Running:
         wait_for(lambda: "Seccomp:\t2" in self.status())
 
     def _run(self, limits: Limits) -> None:
-        self.result = run(LOOP, {"secret": "of-the-run"}, limits)
+        try:
+            self.result = run(LOOP, {"secret": "of-the-run"}, limits)
+        except Unavailable as unavailable:
+            self.unavailable = str(unavailable)
 
     def status(self) -> str:
         return Path(f"/proc/{self.pid}/status").read_text()
@@ -108,14 +113,14 @@ class TestACell:
 
     def test_is_gone_when_its_time_is_over(self, running: Running) -> None:
         running.thread.join()
-        assert running.result.error.kind is ErrorKind.TIME
+        assert running.result.error.kind in OVER
         wait_for(lambda: not state_of(running.pid))
         assert children_of(running.template) == []
 
     def test_that_is_killed_fails_its_run_alone(self, running: Running) -> None:
         os.kill(running.pid, signal.SIGKILL)
         running.thread.join()
-        assert running.result.error.kind is ErrorKind.MEMORY
+        assert running.unavailable.startswith("The process of the code was ended from outside")
         assert run("return {a: 1}", {}).value == {"a": 1}
 
     def test_that_is_stopped_is_killed_by_the_clock(self, templates: Templates) -> None:
@@ -127,14 +132,6 @@ class TestACell:
 
 
 class TestATemplate:
-    def test_that_is_killed_leaves_no_cell_beyond_its_time(self, templates: Templates) -> None:
-        running = Running(templates, Limits(timeout_ms=1000))
-        started = time.monotonic()
-        os.kill(running.template, signal.SIGKILL)
-        wait_for(lambda: state_of(running.pid) in {"", "Z"})
-        assert time.monotonic() - started < 2.8
-        running.thread.join()
-
     def test_leaves_no_zombies(self, templates: Templates) -> None:
         for code in ("return {}", "throw 1", LOOP) * 5:
             run(code, {}, Limits(timeout_ms=20))
@@ -159,7 +156,7 @@ class TestATemplate:
         run("return {}", {})
         assert templates._current.process.pid != running.template
         running.thread.join()
-        assert running.result.error.kind is ErrorKind.TIME
+        assert running.result.error.kind in OVER
 
     def test_that_dies_is_replaced(self, templates: Templates) -> None:
         run("return {}", {})
@@ -168,6 +165,20 @@ class TestATemplate:
         wait_for(lambda: state_of(dead.pid) in ("", "Z"))
         assert run("return {a: 1}", {}).value == {"a": 1}
         assert templates._current.process.pid != dead.pid
+
+    def test_that_is_ended_takes_its_cells_along_and_spoils_no_run_for_good(self, templates: Templates) -> None:
+        running = Running(templates, Limits(timeout_ms=5000))
+        templates.end()
+        running.thread.join(2)
+        assert running.unavailable.startswith("The process of the code was ended from outside")
+        assert not state_of(running.pid)
+
+    def test_that_is_killed_lets_its_cells_end(self, templates: Templates) -> None:
+        running = Running(templates, Limits(timeout_ms=300))
+        os.kill(running.template, signal.SIGKILL)
+        running.thread.join()
+        assert running.result.error.kind in OVER
+        wait_for(lambda: state_of(running.pid) in ("", "Z"))
 
     def test_serves_many_at_a_time(self, templates: Templates) -> None:
         values = []

@@ -2,13 +2,19 @@
 
 import pytest
 
-from workflows.sandbox import ErrorKind, Limits, run
+from workflows.sandbox import ErrorKind, Limits, run, syntax_error
 from workflows.sandbox.template import Templates
-from workflows.sandbox.tests.escapes import BOMBS, ESCAPES
+from workflows.sandbox.tests.escapes import BOMBS, BREAKOUTS, ESCAPES
 from workflows.sandbox.tests.injected import ATTACKS, BOOT
 
 QUICK = Limits(timeout_ms=150, memory_mb=16)
-DATA = {"name": "Ada", "list": [1, 2, 3], "nested": {"deep": {"value": 1}}, "__proto__": {"polluted": True}}
+DATA = {
+    "name": "Ada",
+    "list": [1, 2, 3],
+    "nested": {"deep": {"value": 1}},
+    "length": {"value": 1},
+    "__proto__": {"polluted": True},
+}
 SEEN_AFTERWARDS = """
 const plain = [{}, [], () => 0, "", 1, Promise.resolve(), globalThis];
 return {
@@ -36,6 +42,11 @@ class TestTheSandbox:
         result = run(ESCAPES[name], {"data": DATA}, QUICK)
         assert result.value.get("escaped") is not True
         assert all("\0" not in line for line in result.logs)
+
+    @pytest.mark.parametrize("body", BREAKOUTS)
+    def test_runs_nothing_beside_the_function(self, body):
+        assert syntax_error(body, ("data",)).kind is ErrorKind.SYNTAX
+        assert run(body, {"data": DATA}, QUICK).error.kind is ErrorKind.SYNTAX
 
     @pytest.mark.parametrize("name", [name for name in ESCAPES if name.startswith(("pollution", "symbols"))])
     def test_is_as_new_after_it(self, name):
@@ -84,3 +95,8 @@ class TestALockedCell:
     def test_is_not_believed(self, answer):
         result = run(f"cell.write(json.dumps({answer!r}).encode()); os._exit(0)", {"attack": True})
         assert (result.value, result.error.kind) == ({}, ErrorKind.STOPPED)
+
+    def test_puts_no_word_into_a_message_that_a_database_cannot_hold(self):
+        answer = {"value": "\0\ud800", "error": None, "logs": []}
+        result = run(f"cell.write(json.dumps({answer!r}).encode()); os._exit(0)", {"attack": True})
+        assert str(result.error).endswith("it returned \ufffd.")

@@ -6,6 +6,7 @@ from workflows.sandbox import CODE_BYTES, ErrorKind, Limits, run, syntax_error
 from workflows.sandbox.values import INPUT_BYTES, LOG_CHARACTERS, LOG_LINES
 
 QUICK = Limits(timeout_ms=200, memory_mb=16)
+PATIENT = Limits(timeout_ms=5000, memory_mb=16)
 
 
 def error_of(code: str, limits: Limits = QUICK, **inputs: object) -> tuple[ErrorKind, str]:
@@ -52,6 +53,8 @@ class TestAScript:
             ("'x\\ud800y'", "x\ufffdy"),
             ("2 ** 53", 2**53),
             ("2 ** 60", float(2**60)),
+            ("JSON.rawJSON('9'.repeat(5000))", None),
+            ("JSON.rawJSON('9007199254740993')", 2**53),
             ("1e300", 1e300),
             ("Infinity", None),
             ("NaN", None),
@@ -127,7 +130,7 @@ class TestAMistake:
         ],
     )
     def test_is_told(self, code, kind, words):
-        told, message = error_of(code)
+        told, message = error_of(code, PATIENT if kind is ErrorKind.MEMORY else QUICK)
         assert told is kind
         assert message.startswith(words)
 
@@ -183,9 +186,24 @@ class TestTheCheck:
         assert (error.kind, error.line, error.column) == (ErrorKind.SYNTAX, 2, 9)
         assert str(error) == "Line 2, column 9: unexpected token in expression: ';'"
 
-    def test_finds_what_is_missing_at_the_end(self):
-        error = syntax_error("const a = 1;\nreturn {a", ())
-        assert (error.line, error.column) == (2, 10)
+    @pytest.mark.parametrize(
+        ("code", "line", "column"),
+        [
+            ("const a = 1;\nreturn {a", 2, 10),
+            ("if (1) {\n  return {};\n", 3, 1),
+            ("return {a: 1}}", 1, 15),
+            ("return {a: `x${", 1, 16),
+        ],
+    )
+    def test_finds_what_is_missing_at_the_end(self, code, line, column):
+        error = syntax_error(code, ())
+        assert (error.line, error.column) == (line, column)
+        assert error.message.startswith("The code ends while something is still open, or closes more than it opened")
+
+    @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\u2028", "\u2029"])
+    def test_counts_lines_however_they_end(self, line_break):
+        assert syntax_error(line_break.join(["let a;", "", "let b = ;"]), ()).line == 3
+        assert run(line_break.join(["let a;", "", "b()"]), {}).error.line == 3
 
     def test_knows_the_names_that_are_taken(self):
         assert str(syntax_error("let contact = 1", ("contact",))).startswith("Line 1, column ")
