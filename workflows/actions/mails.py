@@ -255,7 +255,10 @@ def record_deliveries(calls: Sequence[Performed], *, account_id: UUID, now: date
     ids = {
         call.step.key: str(call.outcome.result["provider_message_id"])
         for call in calls
-        if call.step.key and "service" in call.payload and isinstance(call.outcome, Done)
+        if call.step.key
+        and "service" in call.payload
+        and isinstance(call.outcome, Done)
+        and "provider_message_id" in call.outcome.result  # not where a person or a callback said that it was sent
     }
     record_provider_ids(account_id=account_id, ids=ids, now=now)
     for are_final in (True, False):
