@@ -16,7 +16,7 @@ from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.connection_forms import FORMS, ConnectionForm, SmtpForm
 from workflows.authoring import removing
 from workflows.engine import clock
-from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Message
+from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Direction, Message
 from workflows.messaging.services.connection_kinds import KINDS
 from workflows.messaging.services.connections import create_connection, try_connection
 
@@ -34,6 +34,7 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     read_role = write_role = Role.ADMIN
     form = SmtpForm
+    exclude = ("webhook_secret",)  # the row's: the forms' own field of that name takes the text that becomes a Secret
     list_display = ("name", "kind", "host", "state", "is_enabled", "checked_at", "account")
     list_filter = ("kind", "status", "is_enabled")
     list_select_related = ("account",)
@@ -95,7 +96,8 @@ class ConnectionAdmin(AccountScopedAdmin):
         return row.webhook_secret_id is not None
 
     def get_panels(self, request: HttpRequest, row: Connection) -> list[Panel]:
-        sent = Message.objects.for_account(row.account_id).filter(connection_id=row.id).order_by("-created_at", "-id")
+        messages = Message.objects.for_account(row.account_id).filter(connection_id=row.id)
+        sent = messages.filter(direction=Direction.OUTBOUND).order_by("-created_at", "-id")
         callback = KINDS[ConnectionKind(row.kind)].callback(row)
         settings = Panel(
             title="To set at the provider",

@@ -77,8 +77,8 @@ class Button(StrictConfig):
     """A button below a template."""
 
     hints = {
-        "url": Hint(shown_when={"type": ("web_url",)}, placeholder="https://"),
-        "payload": Hint(shown_when={"type": ("postback", "phone_number")}),
+        "url": Hint(shown_when={"type": ("web_url",)}, widget="short", placeholder="https://"),
+        "payload": Hint(shown_when={"type": ("postback", "phone_number")}, widget="short"),
     }
 
     type = ChoiceField(
@@ -115,7 +115,7 @@ class Button(StrictConfig):
 class DefaultAction(StrictConfig):
     """What a tap on an element opens."""
 
-    hints = {"type": Hint(widget="hidden"), "url": Hint(label="Opens", placeholder="https://")}
+    hints = {"type": Hint(widget="hidden"), "url": Hint(label="Opens", widget="short", placeholder="https://")}
 
     type = ChoiceField(["web_url"], default="web_url", help_text="It opens an address.")
     url = HttpsTemplateField(help_text="The address, https.")
@@ -124,7 +124,10 @@ class DefaultAction(StrictConfig):
 class Element(StrictConfig):
     """One card of a generic template."""
 
-    hints = {"image_url": Hint(label="Image URL", placeholder="https://"), "default_action": Hint(label="On a tap")}
+    hints = {
+        "image_url": Hint(label="Image URL", widget="short", placeholder="https://"),
+        "default_action": Hint(label="On a tap"),
+    }
 
     title = TemplateField(max_length=HEADLINE_LENGTH, help_text="≤ 80 characters.")
     subtitle = TemplateField(max_length=HEADLINE_LENGTH, required=False, allow_blank=True, help_text="≤ 80 characters.")
@@ -151,8 +154,10 @@ class QuickReply(StrictConfig):
     hints = {
         "content_type": Hint(label="Asks for"),
         "title": Hint(shown_when={"content_type": ("text",)}),
-        "payload": Hint(shown_when={"content_type": ("text",)}),
-        "image_url": Hint(shown_when={"content_type": ("text",)}, label="Image URL", placeholder="https://"),
+        "payload": Hint(shown_when={"content_type": ("text",)}, widget="short"),
+        "image_url": Hint(
+            shown_when={"content_type": ("text",)}, label="Image URL", widget="short", placeholder="https://"
+        ),
     }
 
     content_type = ChoiceField(
@@ -185,7 +190,9 @@ class MessengerContent(StrictConfig):
 
     hints = {
         "text": Hint(shown_when=(IS_TEXT, IS_BUTTON), widget="long"),
-        "image_url": Hint(shown_when={"message_type": ("image",)}, label="Image URL", placeholder="https://"),
+        "image_url": Hint(
+            shown_when={"message_type": ("image",)}, label="Image URL", widget="short", placeholder="https://"
+        ),
         "media_id": Hint(shown_when={"message_type": ("image",)}, label="… or a file"),
         "template_type": Hint(shown_when=IS_TEMPLATE),
         "elements": Hint(shown_when=IS_GENERIC, label="Cards"),
