@@ -31,6 +31,7 @@ from workflows.engine.pruning import prune_jobs, prune_logs
 from workflows.engine.recover import recover, revive_jobs
 from workflows.engine.stopping import is_stopping
 from workflows.engine.wake import CHORES_QUEUE, STEPS_QUEUE, TASK_NAMESPACE, Tick, wake
+from workflows.messaging.pacing import forget_slots
 from workflows.messaging.services.messenger_answers import send_answer
 from workflows.messaging.services.messenger_people import learn_name
 from workflows.messaging.services.staff_messages import prune_staff_messages
@@ -184,6 +185,7 @@ def prune_logs_tick(timestamp: int) -> None:
     prune_logs(now=clock.now(), is_stopping=is_stopping)
     forget_requests(now=clock.now())
     prune_staff_messages(now=clock.now())
+    forget_slots(now=clock.now())
     prune_jobs()
 
 
