@@ -22,15 +22,14 @@ def message_of(request: Request) -> dict[str, Any]:
 def form_parts(content_type: str, body: bytes) -> list[tuple[str, str, bytes]]:
     """Return (name, content type, content) of each part of a form."""
     form = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace") + body)
-    parts = form.get_payload() if form.is_multipart() else []
+    parts = [part for part in form.walk() if not part.is_multipart()] if form.is_multipart() else []
     return [
         (
             str(part.get_param("name", "", header="content-disposition")),
             part.get_content_type(),
-            part.get_payload(decode=True) or b"",
+            content if isinstance(content := part.get_payload(decode=True), bytes) else b"",
         )
         for part in parts
-        if not isinstance(part, str)
     ]
 
 

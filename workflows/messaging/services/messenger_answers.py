@@ -21,8 +21,10 @@ def send_answer(*, account_id: UUID, message_id: UUID, now: datetime) -> bool:
         id=message_id, channel=Channel.MESSENGER, direction=Direction.OUTBOUND, execution_id=None
     )
     message = rows.filter(status=MessageStatus.QUEUED).first()
-    page = page_of(account_id=account_id, connection_id=message.connection_id) if message else None
-    if message is None or page is None:
+    if message is None or message.connection_id is None:
+        return False
+    page = page_of(account_id=account_id, connection_id=message.connection_id)
+    if page is None:
         return False
     if not rows.filter(status=MessageStatus.QUEUED).update(status=MessageStatus.SENT, sent_at=now, updated_at=now):
         return False

@@ -32,7 +32,7 @@ def complete_settings(
         detail = f"Give a version of the Graph API such as {API_VERSION}."
         problems.append(Problem("invalid", detail, "settings.api_version"))
     Account.objects.select_for_update(no_key=True).get(id=account_id)
-    if with_page_id(account_id, page_id).exclude(id=connection_id).exists():
+    if set(with_page_id(account_id, page_id).values_list("id", flat=True)) - {connection_id}:
         problems.append(
             Problem("page_taken", f"The page {page_id} is connected to this account already.", "settings.page_id")
         )
