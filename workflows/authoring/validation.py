@@ -53,10 +53,10 @@ def _of_references(items: Sequence[PlacedAction]) -> Iterator[Finding]:
         for path, key in steps_used(action):
             attr = f"actions.{action.id}.{path}"
             if key not in keys:
-                detail = f"The template uses `steps.{key}`, but no action has the key {key!r}."
+                detail = f"The step uses `steps.{key}`, but no action has the key {key!r}."
                 yield Finding("step_not_found", detail, attr, action_id=action.id)
             elif key not in earlier:
-                detail = f"The template uses `steps.{key}`, which has no result yet when this step is taken."
+                detail = f"The step uses `steps.{key}`, which has no result yet when this step is taken."
                 yield Finding("step_not_before", detail, attr, Severity.WARNING, action.id)
         earlier.add(action.key)
 

@@ -1,11 +1,13 @@
 """Fields of a config that hold customers' code and what it is given."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from workflows import sandbox
+from workflows.configs.base import StrictConfig
 from workflows.configs.fields import MappingField, TextField
 
 NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,49}")
@@ -37,6 +39,12 @@ class ScriptField(TextField):
         if error is not None:
             raise ValidationError(str(error), code="invalid")
         return code
+
+
+def scripts_in(config_class: type[StrictConfig], config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the code that a cleaned config holds, by the name of its field."""
+    fields = config_class().fields
+    return {name: config[name] for name, field in fields.items() if isinstance(field, ScriptField) and name in config}
 
 
 class VariablesField(MappingField):

@@ -68,6 +68,19 @@ class TestAddAction:
 
         assert [author.add().action.key for _ in range(2)] == ["add_tag", "add_tag_3"]
 
+    def test_refuses_to_rename_a_key_that_code_uses(self, author: Author) -> None:
+        first = author.add(key="first").action.id
+        code = author.add("custom_code", {"code": "return { a: `${steps['first'].changed}` };"}, key="second").action.id
+
+        with pytest.raises(Conflict) as refusal:
+            author.update(first, key="renamed")
+
+        assert (refusal.value.problem.code, refusal.value.problem.attr) == ("in_use", "key")
+        assert author.keys() == "firstsecond"
+        author.update(code, action_config={"code": "return { a: 'steps.first' };"})
+        author.update(first, key="renamed")
+        assert author.keys() == "renamedsecond"
+
     def test_refuses_a_key_that_is_taken(self, author: Author) -> None:
         author.add(key="a")
 

@@ -103,6 +103,44 @@ class TestValidateWorkflow:
             validate_workflow(account_id=author.workflow.account_id, workflow_id=uuid4())
 
 
+class TestStepsUsedByCode:
+    def add_code(self, author: Author, code: str, **fields: Any) -> Action:
+        return author.add("custom_code", {"code": code}, **fields).action
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "return { a: steps.first.changed };",
+            "const { first } = steps; return { a: first.changed };",
+            "return { a: 'steps.nowhere', b: steps.hasOwnProperty('first'), c: steps.constructor.name };",
+            "// {{ steps.nowhere }}\nreturn {};",
+        ],
+    )
+    def test_may_be_earlier_ones(self, author: Author, code: str) -> None:
+        author.add(key="first")
+        self.add_code(author, code)
+
+        assert findings(author) == []
+
+    @pytest.mark.parametrize("code", ["return { a: steps.nowhere?.b };", "return { a: `${steps['nowhere']}` };"])
+    def test_must_exist(self, author: Author, code: str) -> None:
+        action = self.add_code(author, code)
+
+        assert codes(author) == [("step_not_found", f"actions.{action.id}.action_config.code", Severity.ERROR)]
+
+    def test_should_not_be_later_ones(self, author: Author) -> None:
+        action = self.add_code(author, "return { a: steps.last };")
+        author.add(key="last")
+
+        assert codes(author) == [("step_not_before", f"actions.{action.id}.action_config.code", Severity.WARNING)]
+
+    def test_are_named_beside_those_of_its_inputs(self, author: Author) -> None:
+        config = {"code": "return { a: inputs.a };", "inputs": {"a": "{{ steps.nowhere.b }}"}}
+        action = author.add("custom_code", config).action
+
+        assert codes(author) == [("step_not_found", f"actions.{action.id}.action_config.inputs.a", Severity.ERROR)]
+
+
 class TestStepsUsedByTemplates:
     NOTE = "{{ steps.%s.changed }}"
 
