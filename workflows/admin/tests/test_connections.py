@@ -86,3 +86,44 @@ class TestTwilio:
         assert said in response.content.decode()
         assert not Connection.objects.exists()
         assert not Secret.objects.exists()
+
+
+class TestMailServices:
+    FORMS = {
+        "sendgrid": {"verification_key": "", "api_host": "postbox.test"},
+        "mailgun": {"domain": "mg.acme.example", "api_host": "postbox.test", "webhook_secret": "hocus pocus"},
+        "postmark": {"message_stream": "", "api_host": "postbox.test", "webhook_secret": "basic password"},
+        "ses": {"region": "eu-west-1", "access_key_id": "AKIA0123456789ABCDEF", "api_host": "postbox.test"},
+    }
+
+    @pytest.mark.parametrize("kind", sorted(FORMS))
+    def test_are_connected_changed_and_forgotten(self, browser, kind):
+        url = f"/admin/messaging/connection/add/?kind={kind}"
+        assert browser.get(url).status_code == 200
+        given = {"name": kind, "password": "open sesame", "is_enabled": "on", **self.FORMS[kind]}
+        response = browser.post(url, given)
+        assert response.status_code == 302, response.content.decode()
+        connection = Connection.objects.get()
+        has_webhook_secret = "webhook_secret" in self.FORMS[kind]
+        assert (connection.kind, connection.settings["api_host"]) == (kind, "postbox.test")
+        assert connection.secret_id is not None
+        assert (connection.webhook_secret_id is not None) == has_webhook_secret
+        change = f"/admin/messaging/connection/{connection.id}/change/"
+        page = browser.get(change).content.decode()
+        assert f"/hooks/{kind}/{connection.id}" in page
+        assert not any(secret in page for secret in ("sesame", "hocus pocus", "basic password"))
+        quiet = {**given, "password": "", "webhook_secret": "", "name": "Renamed"}
+        assert browser.post(change, quiet).status_code == 302
+        assert Secret.objects.count() == 1 + has_webhook_secret
+        forget = {**quiet, "forget_password": "on", "forget_webhook_secret": "on"}
+        assert browser.post(change, forget).status_code == 302
+        assert not Secret.objects.exists()
+        connection.refresh_from_db()
+        assert (connection.name, connection.secret_id, connection.webhook_secret_id) == ("Renamed", None, None)
+
+    def test_say_at_the_field_what_is_wrong(self, browser):
+        given = {"name": "x", "domain": "acme", "api_host": "postbox.test", "password": "", "is_enabled": "on"}
+        response = browser.post("/admin/messaging/connection/add/?kind=mailgun", given)
+        assert response.status_code == 200
+        assert "Give the sending domain as Mailgun lists it" in response.content.decode()
+        assert not Connection.objects.exists()

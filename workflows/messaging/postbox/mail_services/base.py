@@ -86,8 +86,8 @@ class PlayedService(ABC):
         """Return headers and body of a signed callback."""
 
     def refused(self, status: int) -> Any:
-        """Return the content of an answer that a rule asks for."""
-        return {"message": f"Refused by the postbox's rule ({status})"}
+        """Return the content of a refusal that has no reason of the service's own."""
+        return {"message": f"Refused by the postbox ({status})"}
 
 
 def mime_of(

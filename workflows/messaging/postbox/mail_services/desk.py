@@ -24,6 +24,8 @@ from workflows.messaging.postbox.wire import Request
 
 CALLBACK_SECONDS = 10.0
 CALLBACKS_AT_A_TIME = 8
+NOT_UNDERSTOOD = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of requests in another form than the service wants."""
 LOOKED_THROUGH = 500
 """Mails, the newest, that a service finds one of."""
 SERVICE, NUMBER, METADATA = "Postbox-Service", "Postbox-Id", "Postbox-Metadata"
@@ -48,7 +50,7 @@ class MailServices(Receiver):
         about = dict(entry.headers)
         callback = about.get(POSTBOX_CALLBACK_HEADER, "")
         service = next((each for each in self._services if each.name == about.get(SERVICE)), None)
-        if service is None or not LOCAL_HOSTS.fullmatch(urlsplit(callback).hostname or ""):
+        if service is None or not is_local(callback):
             return False
         mail = Told(
             id=about[NUMBER],
@@ -87,6 +89,9 @@ class MailServices(Receiver):
                 entry.status = HTTPStatus.OK
         except Refusal as refusal:
             entry.outcome, entry.status, entry.answer = Outcome.REFUSED, refusal.status, refusal.answer
+        except NOT_UNDERSTOOD:
+            entry.outcome, entry.status = Outcome.REFUSED, HTTPStatus.BAD_REQUEST
+            entry.answer = as_bytes(service.refused(HTTPStatus.BAD_REQUEST))
         else:
             entry.status = rule.status or entry.status
         return entry
@@ -106,6 +111,13 @@ class MailServices(Receiver):
     async def _call_back(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         async with self._places:
             await asyncio.to_thread(call_back, url, headers, body)
+
+
+def is_local(url: str) -> bool:
+    try:
+        return LOCAL_HOSTS.fullmatch(urlsplit(url).hostname or "") is not None
+    except ValueError:
+        return False
 
 
 def written_down(entry: Entry, request: Request, service: PlayedService, posted: Posted) -> None:

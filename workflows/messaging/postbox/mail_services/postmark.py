@@ -61,13 +61,8 @@ class PlayedPostmark(PlayedService):
         sender, to, cc, bcc, reply_to = (str(mail.get(name, "")) for name in ("From", "To", "Cc", "Bcc", "ReplyTo"))
         if not addresses_in(sender) or not addresses_in(to):
             raise Refusal(422, failed(300, "Invalid 'From' or 'To' address."))
-        try:
-            headers = {each["Name"]: each["Value"] for each in mail.get("Headers", ())}
-            files = [
-                (each["Name"], each["ContentType"], decoded(each["Content"])) for each in mail.get("Attachments", ())
-            ]
-        except (KeyError, TypeError) as error:
-            raise Refusal(422, failed(402, f"Invalid JSON: {error}")) from error
+        headers = {each["Name"]: each["Value"] for each in mail.get("Headers", ())}
+        files = [(each["Name"], each["ContentType"], decoded(each["Content"])) for each in mail.get("Attachments", ())]
         number = str(uuid.uuid4())
         if headers.pop("X-PM-KeepID", "") != "true":
             headers["Message-ID"] = f"<{number}@mtasv.net>"
@@ -121,7 +116,7 @@ class PlayedPostmark(PlayedService):
         return {"Content-Type": "application/json", "Authorization": f"Basic {user}"}, json.dumps(event).encode()
 
     def refused(self, status: int) -> Any:
-        return failed(10 if status == 401 else 300, f"Refused by the postbox's rule ({status})")  # noqa: PLR2004
+        return failed(10 if status == 401 else 300, f"Refused by the postbox ({status})")  # noqa: PLR2004
 
 
 def check(request: Request) -> None:

@@ -44,14 +44,11 @@ class PlayedSendGrid(PlayedService):
     def post(self, request: Request) -> Posted:
         check(request)
         mail = content_of(request)
-        try:
-            (person,) = mail["personalizations"]
-            sender, to = written([mail["from"]]), written(person["to"])
-            content = {each["type"]: each["value"] for each in mail["content"]}
-            files = [(each["filename"], each["type"], decoded(each["content"])) for each in mail.get("attachments", ())]
-            copies, hidden = written(person.get("cc", ())), written(person.get("bcc", ()))
-        except (KeyError, TypeError, ValueError) as error:
-            raise Refusal(400, errors(f"The mail lacks something, or has it in another form: {error}")) from error
+        (person,) = mail["personalizations"]
+        sender, to = written([mail["from"]]), written(person["to"])
+        content = {each["type"]: each["value"] for each in mail["content"]}
+        files = [(each["filename"], each["type"], decoded(each["content"])) for each in mail.get("attachments", ())]
+        copies, hidden = written(person.get("cc", ())), written(person.get("bcc", ()))
         if not addresses_in(to):
             raise Refusal(400, errors("Does not contain a valid address."))
         source = mime_of(
@@ -101,7 +98,7 @@ class PlayedSendGrid(PlayedService):
         return headers, body
 
     def refused(self, status: int) -> Any:
-        return errors(f"Refused by the postbox's rule ({status})")
+        return errors(f"Refused by the postbox ({status})")
 
 
 def check(request: Request) -> None:

@@ -44,14 +44,8 @@ class PlayedSes(PlayedService):
     def post(self, request: Request) -> Posted:
         check(request)
         mail = content_of(request)
-        try:
-            source = decoded(mail["Content"]["Raw"]["Data"])
-            destination = mail["Destination"]
-            recipients = [
-                address for name in ("To", "Cc", "Bcc") for address in destination.get(f"{name}Addresses", ())
-            ]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise Refusal(400, {"message": f"The mail lacks something: {error}"}) from error
+        source, destination = decoded(mail["Content"]["Raw"]["Data"]), mail["Destination"]
+        recipients = [each for name in ("To", "Cc", "Bcc") for each in destination.get(f"{name}Addresses", ())]
         source = re.sub(rb"\r\n|\r|\n", b"\r\n", source)
         sender = addresses_in(header_of(source, "From"))
         if not sender or not recipients:
