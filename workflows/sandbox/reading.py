@@ -44,9 +44,10 @@ def properties_named(code: str, variable: str) -> set[str]:
     Found are `steps.sms`, `steps?.sms`, `steps["sms"]` and `const { sms, mail: other } = steps`.
     """
     tokens = list(_tokens(code))
+    wanted = _Token("name", variable)
     found = set()
     for place, token in enumerate(tokens):
-        if token != _Token("name", variable) or (place and tokens[place - 1].value in (".", "?.")):
+        if token != wanted or (place and tokens[place - 1].value in (".", "?.")):
             continue
         following = tokens[place + 1 : place + 4]
         if following and following[0].value == "?." and following[1:2] == [_Token("sign", "[")]:

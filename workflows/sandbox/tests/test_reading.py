@@ -59,6 +59,6 @@ def test_reads_any_text(code: str) -> None:
 @pytest.mark.parametrize("part", ["`${", "{", "/", "steps", "'", "/*", "[", "} = steps;", "\\", "$", "`"])
 def test_is_done_with_the_largest_script_in_no_time(part: str) -> None:
     code = (part * 20_480)[: 20 * 1024]
-    began = time.monotonic()
+    began = time.process_time()
     properties_named(code, "steps")
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
