@@ -30,3 +30,4 @@ def installation(installed: Installation) -> Iterator[Installation]:
     with clock.using(installed.clock):
         yield installed
     installed.stop_workers()
+    installed.stop_web()

@@ -3,11 +3,14 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 
 from django.conf import settings
@@ -35,6 +38,7 @@ class Installation:
         }
         self.environment.pop("DATABASE_URL", None)
         self.workers: subprocess.Popen[bytes] | None = None
+        self.web: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.server.start()
@@ -43,6 +47,7 @@ class Installation:
 
     def stop(self) -> None:
         self.stop_workers()
+        self.stop_web()
         connection.close()
         self.server.stop()
 
@@ -67,6 +72,19 @@ class Installation:
             self.workers.send_signal(signal.SIGTERM)
             self.workers.wait(40)
             self.workers = None
+
+    def start_web(self, port: int) -> None:
+        """Serve HTTP on a port of this machine, and wait until it answers."""
+        command = [sys.executable, "-m", "gunicorn", "config.wsgi:application", f"--bind=127.0.0.1:{port}"]
+        options = ["--worker-class=gthread", "--threads=8", "--config=python:config.gunicorn", "--no-control-socket"]
+        self.web = subprocess.Popen([*command, *options], env=self.environment, cwd=settings.BASE_DIR)
+        wait_until(lambda: answers(port), seconds=START_SECONDS)
+
+    def stop_web(self) -> None:
+        if self.web is not None:
+            self.web.send_signal(signal.SIGTERM)
+            self.web.wait(40)
+            self.web = None
 
     def worker_pids(self) -> list[int]:
         assert self.workers is not None
@@ -97,6 +115,24 @@ def pointing_at(folder: Path) -> Iterator[None]:
     finally:
         connection.close()
         connection.settings_dict.update(before)
+
+
+def answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
 
 
 def say(figures: str) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
 
@@ -14,6 +13,7 @@ from workflows.engine.tests.proofs.texting import (
     enroll_all,
     most_within,
     postbox_of,
+    seconds_of,
     texting_account,
     texting_workflow,
 )
@@ -33,10 +33,6 @@ BUSY, QUIET = "+14155550100", "+14155550101"
 def postbox(installation: Installation) -> Iterator[PostboxClient]:
     with postbox_of(installation) as client:
         yield client
-
-
-def seconds_of(entry: dict[str, str]) -> float:
-    return datetime.fromisoformat(entry["at"]).timestamp()
 
 
 class TestAHundredPerSecond:

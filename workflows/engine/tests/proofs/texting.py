@@ -1,8 +1,9 @@
 """What proofs of SMS share: accounts that text through the postbox, their contacts, and what arrived when."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ def postbox_of(installation: Installation, *, public_url: str = NOWHERE) -> Iter
     """Run a postbox that the installation's workers know; receipts and answers go to the public address."""
     installation.environment["PUBLIC_URL"] = public_url
     with postbox_in_process(installation.folder) as client:
+        client.clear()
+        client.clear_rules()
         yield client
 
 
@@ -80,6 +83,11 @@ def arrivals(postbox: PostboxClient, **filters: Any) -> dict[str, list[dict[str,
     for entry in postbox.messages(method="POST", bodies="false", **filters):
         by_sender[entry["sender"]].append(entry)
     return by_sender
+
+
+def seconds_of(entry: Mapping[str, Any]) -> float:
+    """Return when an entry of the ledger came (Unix time)."""
+    return datetime.fromisoformat(entry["at"]).timestamp()
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
