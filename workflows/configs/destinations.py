@@ -13,7 +13,7 @@ TYPES = (USER, QUEUE, EXTERNAL, IVR)
 LONGEST = 2048
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 RULES = {
-    QUEUE: (re.compile(r"[^\s<>&\"'](?:[^<>&\"'\n\r\t]{0,62}[^\s<>&\"'])?"), "Give a queue's name of ≤ 64 characters."),
+    QUEUE: (re.compile(r"\S(?:[^\x00-\x1f]{0,62}\S)?"), "Give a queue's name of ≤ 64 characters."),
     EXTERNAL: (re.compile(r"\+[1-9][0-9]{6,14}"), "Give a phone number in E.164, such as +14155550123."),
     IVR: (
         re.compile(r"https://[^\s/?#@]+(?:[/?#]\S*)?"),

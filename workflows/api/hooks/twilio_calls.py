@@ -131,7 +131,7 @@ def whisper(connection: Connection, about: About, form: QueryDict) -> str:
     call = call_progress.record_destination(
         account_id=connection.account_id, about=about, status="in-progress", now=clock.now()
     )
-    return twiml.say(call.script["whisper"]) if call else twiml.hang_up()
+    return twiml.say(call.script.get("whisper", "")) if call else twiml.hang_up()
 
 
 def progress(connection: Connection, about: About, form: QueryDict) -> str:

@@ -102,7 +102,10 @@ def learn_who_answered(call: Call, answered_by: str) -> None:
 def changed(account_id: UUID, about: About, change: Callable[[Call], None], now: datetime) -> Call | None:
     """Change a call under the locks of its contact and its rows, and record `call_completed` once it is over."""
     messages = Message.objects.for_account(account_id).filter(
-        id=about.message_id, connection_id=about.connection_id, channel=Channel.VOICE
+        id=about.message_id,
+        connection_id=about.connection_id,
+        channel=Channel.VOICE,
+        direction=Direction.OUTBOUND,
     )
     contact_id = messages.values_list("contact_id", flat=True).first()
     if contact_id is None:
