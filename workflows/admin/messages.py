@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.text import Truncator
 from unfold.decorators import display
 
@@ -12,7 +13,7 @@ from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Role
 from workflows.admin.cells import LABELS, when
 from workflows.admin.related import contact_link, row_link, with_contact_names
-from workflows.messaging.models import CircuitBreaker, Connection, Direction, Message
+from workflows.messaging.models import Call, CircuitBreaker, Connection, Direction, Message
 from workflows.models import ActionExecution, WorkflowExecution
 
 
@@ -23,7 +24,7 @@ class MessageAdmin(AccountScopedAdmin):
     is_log = True
     list_display = ("time", "channel", "way", "address", "says", "state", "opens", "clicks", "account")
     list_filter = ("status", "channel", "direction")
-    list_select_related = ("account",)
+    list_select_related = ("account", "call")
     search_fields = ("recipient", "sender", "subject", "text")
     search_ids = ("id", "contact_id", "execution_id", "action_execution_id")
     linked_by = ("contact_id", "execution_id", "connection_id")
@@ -49,6 +50,7 @@ class MessageAdmin(AccountScopedAdmin):
                 )
             },
         ),
+        ("Call", {"fields": ("outcome", "answered_by", "destination_status", "duration", "recording")}),
         ("Belongs to", {"fields": ("contact", "execution", "step", "connection", "provider_message_id")}),
         (
             "When",
@@ -67,7 +69,18 @@ class MessageAdmin(AccountScopedAdmin):
             },
         ),
     )
-    readonly_fields = ("contact", "execution", "step", "connection", "created_at")
+    readonly_fields = (
+        "contact",
+        "execution",
+        "step",
+        "connection",
+        "created_at",
+        "outcome",
+        "answered_by",
+        "destination_status",
+        "duration",
+        "recording",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_contact_names(super().get_queryset(request))
@@ -86,11 +99,40 @@ class MessageAdmin(AccountScopedAdmin):
 
     @admin.display(description="subject or text")
     def says(self, row: Message) -> str:
+        if call := call_of(row):
+            return call.get_outcome_display() or call.get_status_display()
         return Truncator(row.subject or row.text or "–").chars(80)
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Message) -> str:
         return row.status
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what only calls have, for all else."""
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj is None or call_of(obj) else [each for each in fieldsets if each[0] != "Call"]
+
+    @admin.display(description="outcome")
+    def outcome(self, row: Message) -> str:
+        return row.call.get_outcome_display() or row.call.get_status_display()
+
+    @admin.display(description="answered by")
+    def answered_by(self, row: Message) -> str:
+        return row.call.answered_by.replace("_", " ") or "–"
+
+    @admin.display(description="destination")
+    def destination_status(self, row: Message) -> str:
+        return row.call.destination_status or "–"
+
+    @admin.display(description="duration")
+    def duration(self, row: Message) -> str:
+        seconds = row.call.duration_seconds
+        return "–" if seconds is None else f"{seconds // 60}:{seconds % 60:02} min"
+
+    @admin.display(description="recording")
+    def recording(self, row: Message) -> str:
+        url = row.call.recording_url
+        return format_html('<a href="{}" rel="noreferrer" target="_blank">{}</a>', url, url) if url else "–"
 
     @admin.display(description="contact")
     def contact(self, row: Message) -> str:
@@ -107,6 +149,11 @@ class MessageAdmin(AccountScopedAdmin):
     @admin.display(description="connection")
     def connection(self, row: Message) -> str:
         return row_link(Connection, row.account_id, row.connection_id)
+
+
+def call_of(row: Message) -> Call | None:
+    """Return the call that a message is, None when it is another message."""
+    return getattr(row, "call", None)
 
 
 @admin.register(CircuitBreaker)

@@ -8,7 +8,7 @@ from accounts.api.serializers import StrictModelSerializer
 from accounts.api.views import AccountViewSet, ListMixin, RetrieveMixin
 from workflows.api.execution_filters import PeriodFilter
 from workflows.crm.models import Channel
-from workflows.messaging.models import Direction, Message, MessageStatus
+from workflows.messaging.models import Call, Direction, Message, MessageStatus
 
 
 class MessageFilter(PeriodFilter):
@@ -23,10 +23,30 @@ class MessageFilter(PeriodFilter):
         fields: list[str] = []
 
 
+class CallSerializer(StrictModelSerializer):
+    """What only calls have."""
+
+    class Meta:
+        model = Call
+        fields = (
+            "status",
+            "outcome",
+            "answered_by",
+            "destination_status",
+            "duration_seconds",
+            "recording_sid",
+            "recording_url",
+            "recording_seconds",
+            "attempt",
+        )
+        read_only_fields = fields
+
+
 class MessageSerializer(StrictModelSerializer):
     """A message to or from a contact; the bodies of mails are not kept."""
 
     contact_id = serializers.UUIDField(read_only=True)
+    call = CallSerializer(read_only=True, allow_null=True, help_text="How a call went; null: it is no call.")
     media_urls = serializers.ListField(
         child=serializers.CharField(), read_only=True, help_text="Addresses of an MMS' files."
     )
@@ -46,6 +66,7 @@ class MessageSerializer(StrictModelSerializer):
             "text",
             "media_urls",
             "segments",
+            "call",
             "connection_id",
             "provider_message_id",
             "execution_id",
@@ -68,7 +89,7 @@ class MessageSerializer(StrictModelSerializer):
 class MessageViewSet(ListMixin, RetrieveMixin, AccountViewSet):
     """Messages, newest first."""
 
-    queryset = Message.objects.all()
+    queryset = Message.objects.select_related("call")
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     pagination_class = CursorItemsPagination

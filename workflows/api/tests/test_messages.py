@@ -2,11 +2,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from workflows.crm.tests.factories import ContactFactory
 from workflows.messaging.models import Message
-from workflows.messaging.tests.factories import MessageFactory
+from workflows.messaging.tests.factories import CallFactory, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +71,35 @@ class TestListing:
         assert api.post(PATH, {}).status_code == 405
         assert api.patch(f"{PATH}/{message.id}", {}).status_code == 405
         assert api.delete(f"{PATH}/{message.id}").status_code == 405
+
+
+class TestCalls:
+    def test_are_messages_with_what_only_calls_have(self, api, account):
+        call = CallFactory(account=account, recording_url="https://api.twilio.com/RE1", recording_seconds=70)
+        other = MessageFactory(account=account)
+        items = {item["id"]: item["call"] for item in api.get(PATH).json()["items"]}
+        assert items == {
+            str(other.id): None,
+            str(call.message_id): {
+                "status": "completed",
+                "outcome": "voicemail_left",
+                "answered_by": "machine_end_beep",
+                "destination_status": "",
+                "duration_seconds": 75,
+                "recording_sid": "",
+                "recording_url": "https://api.twilio.com/RE1",
+                "recording_seconds": 70,
+                "attempt": 0,
+            },
+        }
+        assert api.get(f"{PATH}/{call.message_id}").json()["call"]["outcome"] == "voicemail_left"
+        assert api.get(f"{PATH}/{other.id}").json()["call"] is None
+
+    def test_need_no_query_each(self, api, account, django_assert_num_queries):
+        CallFactory(account=account)
+        api.get(PATH)
+        with CaptureQueriesContext(connection) as few:
+            api.get(PATH)
+        CallFactory.create_batch(5, account=account)
+        with django_assert_num_queries(len(few)):
+            api.get(PATH)

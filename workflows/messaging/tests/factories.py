@@ -7,7 +7,7 @@ from factory.django import DjangoModelFactory
 from accounts.tests.factories import AccountFactory
 from workflows.crm.models import Channel
 from workflows.crm.tests.factories import ContactFactory
-from workflows.messaging.models import Connection, EmailTemplate, Media, Message, MessageStatus, Secret
+from workflows.messaging.models import Call, Connection, EmailTemplate, Media, Message, MessageStatus, Secret
 from workflows.messaging.tests.sounds import wave
 
 
@@ -80,3 +80,20 @@ class MessageFactory(DjangoModelFactory[Message]):
 
     class Meta:
         model = Message
+
+
+class CallFactory(DjangoModelFactory[Call]):
+    """A call to a contact that is over, with its message."""
+
+    account = factory.SubFactory(AccountFactory)
+    message = factory.SubFactory(MessageFactory, account=factory.SelfAttribute("..account"), channel=Channel.VOICE)
+    id = factory.SelfAttribute("message.id")
+    script = factory.LazyFunction(lambda: {"does": "voicemail", "media_id": "", "plays_to_people": False})
+    status = "completed"
+    outcome = "voicemail_left"
+    answered_by = "machine_end_beep"
+    did = "play"
+    duration_seconds = 75
+
+    class Meta:
+        model = Call
