@@ -60,8 +60,9 @@ class ConnectionAdmin(AccountScopedAdmin):
                 others["kind"] = kind
                 links.append((others.urlencode(), kind))
             form_class.base_fields["name"].help_text = format_html(
-                "What people call it. For another kind: {}.",
-                format_html_join(", ", '<a href="?{}">{}</a>', sorted(links)),
+                "What people call this connection of the kind {}. For another kind: {}.",
+                form_class.kind,
+                format_html_join(", ", '<a class="underline" href="?{}">{}</a>', sorted(links)),
             )
         return form_class
 

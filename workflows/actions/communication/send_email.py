@@ -61,13 +61,14 @@ class Utm(StrictConfig):
 
 @registry.register
 class SendEmail(OutsideType):
-    """Send the contact an e-mail through the account's mail server.
+    """Send the contact an e-mail through the account's mail server or mail service.
 
-    A contact that opted out of e-mail, or has no address, is passed over (`skipped`), and so is one that got as many
-    marketing mails within 24 hours as the account's `frequency_cap` allows. Marketing mail carries an
-    unsubscribe link and the `List-Unsubscribe` headers of RFC 8058. Opening the mail and following its links are
-    recorded as the events `email_opened` and `email_clicked`. SMTP servers know no idempotency keys: where the server
-    took a mail and its answer was lost, the step becomes `outcome_unknown` and is not sent again unasked.
+    A contact that opted out of e-mail, has no address, or one that mail came back from for good, is passed over
+    (`skipped`), and so is one that got as many marketing mails within 24 hours as the account's `frequency_cap`
+    allows. Marketing mail carries an unsubscribe link and the `List-Unsubscribe` headers of RFC 8058. Opening the mail
+    and following its links are recorded as the events `email_opened` and `email_clicked`. Nobody who takes mail knows
+    idempotency keys: where a mail was taken and the answer was lost, it is looked up where that is possible; else the
+    step becomes `outcome_unknown` and is not sent again unasked.
     """
 
     slug = "send_email"
@@ -82,9 +83,9 @@ class SendEmail(OutsideType):
     }
     results = {
         "message_id": "Id of the message, see `/messages`.",
-        "provider_message_id": "The mail's Message-ID.",
+        "provider_message_id": "The mail's Message-ID, or its id at the mail service.",
         "to": "Address it went to.",
-        "refused": "Copies that the mail server did not want.",
+        "refused": "Copies that the mail server or service did not want.",
     }
     lane = Lane.EMAIL
     sends_message = True
@@ -114,7 +115,7 @@ class SendEmail(OutsideType):
             max_length=MAXIMUM_SUBJECT_LENGTH, help_text="The subject, 1–255 characters when rendered."
         )
         from_name = HeaderTextField(max_length=MAXIMUM_NAME_LENGTH, help_text="The sender's name, 1–100 characters.")
-        from_email = EmailAddressField(help_text="The sender's address, one that the mail server may send from.")
+        from_email = EmailAddressField(help_text="The sender's address, one that the server or service may send from.")
         reply_to = EmailAddressField(required=False, help_text="Where answers go instead.")
         preview_text = TemplateField(
             max_length=MAXIMUM_SUBJECT_LENGTH,
@@ -148,7 +149,9 @@ class SendEmail(OutsideType):
         )
         utm = Utm(required=False, help_text="Campaign parameters for the links of the HTML.")
         connection_id = ReferenceField(
-            "connection", required=False, help_text="The mail server's connection; default: the account's first."
+            "connection",
+            required=False,
+            help_text="The connection it goes through; default: the account's oldest for mail.",
         )
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
