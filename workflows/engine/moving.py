@@ -95,7 +95,7 @@ def move_place(
         execution_ids = [row[0] for row in cursor.fetchall()]
         parameters["ids"] = arrays.ids(execution_ids)
         if not stays:
-            drop_dispatches(execution_ids, parameters["now"])
+            drop_dispatches(execution_ids, now)
             cursor.execute(CUT_WAITS, parameters)
         cursor.execute(STAY if stays else COMPLETE if new_place is None else GO_ON, parameters)
         return cursor.rowcount
