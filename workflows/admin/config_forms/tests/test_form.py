@@ -213,6 +213,23 @@ class TestWhatIsShown:
         assert is_hidden({"mode": "short", "detail": "x"})
         assert not is_hidden({"mode": "long"})
 
+    @pytest.mark.parametrize(
+        ("mode", "is_on", "is_there"),
+        [("short", "false", False), ("short", "true", True), ("long", "false", True), ("long", "true", True)],
+    )
+    def test_takes_a_field_that_belongs_to_one_of_several_choices(
+        self, account: Account, mode: str, is_on: str, is_there: bool
+    ) -> None:
+        class Several(Everything):
+            hints = {"detail": Hint(shown_when=({"mode": ("long",)}, {"is_on": (True,)}))}
+
+        data = MultiValueDict({"config.mode": [mode], "config.is_on": [is_on], "config.detail": ["More"]})
+        form = ConfigForm(Several, account_id=account.id, data=data)
+        assert form.is_valid()
+        assert ("detail" in form.config) is is_there
+        ways = "[{&quot;config.mode&quot;: [&quot;long&quot;]}, {&quot;config.is_on&quot;: [&quot;true&quot;]}]"
+        assert f'data-cf-when="{ways}"' + ("" if is_there else " hidden") in form.render()
+
     def test_shows_a_hidden_field_that_something_is_wrong_with(self, account: Account) -> None:
         form = form_of(account, post_of(mode="short"))
         form.is_valid()

@@ -254,8 +254,9 @@ class TestReceived:
     def test_of_several_entries_are_all_taken_but_those_of_other_pages(self, connection, contact):
         entries = [callback(said(str(number), mid=f"m_{number}"))["entry"][0] for number in range(3)]
         foreign = callback(said("no", mid="m_5", page="55555"), page="55555")["entry"][0]
+        claimed = callback(said("no", mid="m_7"), page="55555")["entry"][0]
         mixed = callback(said("no", mid="m_6", page="55555"))["entry"][0]
-        post(connection.id, {"object": "page", "entry": [*entries, foreign, mixed]})
+        post(connection.id, {"object": "page", "entry": [*entries, foreign, claimed, mixed]})
         assert sorted(Message.objects.values_list("text", flat=True)) == ["0", "1", "2"]
 
 
