@@ -24,7 +24,7 @@ _BEFORE_VALUES = frozenset({"return", "typeof", "case", "in", "of", "await", "vo
 _OPEN, _CLOSED = frozenset("{[("), frozenset("}])")
 
 
-_LONGEST_PATTERN = 500
+_LONGEST_PATTERN = 200
 """Tokens of a pattern that takes a variable apart."""
 
 

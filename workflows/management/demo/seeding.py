@@ -10,13 +10,14 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.models import Account, Membership, Role, Team, User
 from accounts.services.accounts import MAXIMUM_LIMIT, create_account, update_account
-from accounts.services.members import add_member
+from accounts.services.members import add_member, change_member
 from accounts.services.teams import create_team
 from workflows.authoring.publishing import activate_workflow
 from workflows.crm.models import Contact
 from workflows.engine import clock
 from workflows.management.demo import deals, plans, records
 from workflows.management.demo.building import enroll, live_from
+from workflows.management.demo.calls import add_call_workflows
 from workflows.management.demo.chats import add_chats
 from workflows.management.demo.membership import add_course_and_campaign
 from workflows.management.demo.orders import add_order_workflows
@@ -27,6 +28,7 @@ from workflows.models import Workflow
 ACCOUNT_NAME = "Followthrough Demo"
 EMAIL = "demo@followthrough.test"
 PASSWORD = "followthrough-demo"  # noqa: S105 - printed on purpose: a local demo
+OWNERS_PHONE = "+12025550140"
 TEAM = "Sales"
 COLLEAGUES = (
     ("amina.diallo@followthrough.test", "Amina Diallo", Role.ADMIN, "+12025550141"),
@@ -66,6 +68,10 @@ def seed_demo(*, actor: Actor) -> Seeded:
             actor=actor, name=ACCOUNT_NAME, owner_email=EMAIL, password=PASSWORD, rate_limit=MAXIMUM_LIMIT
         )
         update_account(account_id=account.id, actor=actor, changes={"timezone": "Europe/Berlin", "currency": "EUR"})
+        owner = Membership.objects.for_account(account.id).get()
+        change_member(
+            account_id=account.id, actor=actor, actor_role=Role.OWNER, membership_id=owner.id, phone=OWNERS_PHONE
+        )
     User.objects.filter(email=EMAIL).update(is_staff=True, is_superuser=True, name="Demo Owner")
     owners = add_colleagues(account, actor)
     records.add_fields(account_id=account.id, actor=actor)
@@ -88,6 +94,7 @@ def seed_demo(*, actor: Actor) -> Seeded:
     add_order_workflows(account_id=account.id, actor=actor, owner_id=owner_id, team_name=TEAM, now=now)
     add_lead_scoring(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     add_chats(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
+    add_call_workflows(account_id=account.id, actor=actor, owner_id=owner_id, now=now)
     return Seeded(account, is_new)
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -259,6 +260,15 @@ class TestBySms:
         assert [(row.recipient, row.status, row.provider_message_id) for row in rows] == [
             (phone, "sent", entry["key"]) for phone, entry in zip((BOB, EVE), postbox.messages(), strict=True)
         ]
+
+    def test_leaves_a_second_between_two_texts(self, tell, config, everybody, monkeypatch):
+        slept = []
+        monkeypatch.setattr(notifying, "PAUSE_SECONDS", 1.0)
+        monkeypatch.setattr(notifying, "time", SimpleNamespace(sleep=slept.append))
+        key = uuid4()
+        for _ in range(2):
+            tell(config, key)
+        assert slept == [1.0]
 
     def test_goes_by_the_lane_of_sms_and_its_connection(self, contact, config, everybody, twilio):
         assert run("send_notification", contact, config) == [Perform(Lane.SMS)]
