@@ -236,7 +236,7 @@ class Course:
             answer=BY_LAST_DIGITS.get(number[-4:], "") if NUMBER.fullmatch(number) else "no_answer",
             parent=self.call,
         )
-        self.note(self.call, "DIAL", f"Is connected with {number}", "")
+        self.note(self.call, "DIAL", f"Is put through to {number}", "")
         self.place(leg)
         told = {"DialCallSid": leg.sid}
         self.call.waits_for = "hang_up"

@@ -131,6 +131,8 @@ class TestSeedDemo:
             "Order received": "active",
             "Lead scoring": "active",
             "Chat follow-up": "active",
+            "Appointment voicemail": "active",
+            "Call back on request": "active",
         }
         runs = WorkflowExecution.objects.for_account(demo).filter(workflow__name="New lead welcome")
         assert runs.count() == 200
