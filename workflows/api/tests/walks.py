@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from workflows.messaging.tests.sounds import wave
+
 Config = dict[str, Any]
 Json = Any
 V1 = "/api/v1"
@@ -26,7 +30,7 @@ class Client(Protocol):
 
     def get(self, path: str, data: Mapping[str, Any] | None = None) -> Answer: ...
 
-    def post(self, path: str, data: Mapping[str, Any]) -> Answer: ...
+    def post(self, path: str, data: Mapping[str, Any], *, format: str = ...) -> Answer: ...  # noqa: A002 - its name
 
 
 class World:
@@ -80,6 +84,21 @@ class World:
         settings = {"page_id": PAGE, "api_host": "postbox.test"}
         made = self.post("/connections", kind="messenger", name="Page", settings=settings, password="page token")
         return made["id"]
+
+    @cached_property
+    def calling_number(self) -> str:
+        """A number that calls, of an account at Twilio, which is the postbox; nobody picks up where it calls."""
+        number = {"number": "+14155550198", "types": ["voice"]}
+        settings = {"account_sid": "AC" + "0b" * 16, "api_host": "postbox.test", "numbers": [number]}
+        self.post("/connections", kind="twilio", name="Calls", settings=settings, password="auth token")
+        return "+14155550198"
+
+    @cached_property
+    def audio_id(self) -> str:
+        upload = {"file": SimpleUploadedFile("hello.wav", wave())}
+        answer = self.client.post(f"{V1}/media", upload, format="multipart")
+        assert answer.status_code == 201, answer.content
+        return answer.json()["id"]
 
     @cached_property
     def template_id(self) -> str:
@@ -274,6 +293,32 @@ def text_message(world: World, **fields: Any) -> Config:
     }
 
 
+def voicemail(world: World, **fields: Any) -> Config:
+    """A call that may be made at night."""
+    return {
+        "audio_file_id": world.audio_id,
+        "from_number": world.calling_number,
+        "purpose": "transactional",
+        "respect_quiet_hours": False,
+        **fields,
+    }
+
+
+def connecting_call(world: World, **fields: Any) -> Config:
+    return {
+        "from_number": world.calling_number,
+        "destination_type": "external",
+        "destination_value": "+12125550123",
+        "purpose": "transactional",
+        **fields,
+    }
+
+
+def read_call(world: World, row: Json) -> None:
+    message = world.get(f"/messages/{row['result_data']['message_id']}")
+    assert (message["channel"], message["status"], message["call"]["outcome"]) == ("voice", "sent", "")
+
+
 def start(world: World) -> list[tuple[str, Config]]:
     return [("start_workflow", {"workflow_id": world.other[0]})]
 
@@ -351,6 +396,39 @@ WALKS: Mapping[str, Walk] = {
         ),
         result={"to": PERSON},
         read=read_message,
+    ),
+    "send_voicemail": Walk(
+        least=voicemail,
+        fullest=lambda world: voicemail(
+            world,
+            machine_detection=True,
+            amd={
+                "mode": "detect_message_end",
+                "timeout_seconds": 59,
+                "speech_threshold_ms": 1000,
+                "speech_end_threshold_ms": 500,
+                "silence_timeout_ms": 2000,
+            },
+            on_human="play",
+            retry_on_busy=True,
+            max_retries=5,
+        ),
+        status="waiting",
+        result={"to": "+14155550100"},
+        read=read_call,
+    ),
+    "make_call": Walk(
+        least=connecting_call,
+        fullest=lambda world: connecting_call(
+            world,
+            record_call=True,
+            timeout_seconds=600,
+            whisper="{{ contact.first_name }} is on the line",
+            machine_detection=True,
+        ),
+        status="waiting",
+        result={"to": "+14155550100"},
+        read=read_call,
     ),
     "webhook_call": Walk(
         apart=["signing_secret_id"],
