@@ -313,6 +313,8 @@ class TestConsentWords:
         assert Consent.objects.get(contact=contact).state == "opt_in"
         post(connection.id, callback(said("help", mid="m_3")))
         assert [tick for tick, _ in woken] == ["answer_on_messenger"] * 3
+        post(connection.id, callback(said("help", mid="m_3")))
+        assert len(woken) == 3
 
     def test_are_meant_by_who_taps_them(self, connection, contact):
         post(connection.id, callback(said("Stop", quick_reply={"payload": "x"})))
@@ -372,18 +374,19 @@ class TestReceipts:
         assert (sent.status, sent.error_message) == ("sent", "")
 
     def test_of_others_change_nothing(self, connection, sent):
+        before = sent.updated_at
         strange = [
             echoed("m_8", sent.id),
             echoed("m_9", uuid7()),
             echoed("m_9", "written by hand"),
+            {**echoed("m_9", sent.id), "sender": {"id": "55555"}},
             echoed("m_9", sent.id, person="2002"),
             told("delivery", "m_9", person="2002"),
             told("delivery", "m_8", until=NOW - timedelta(hours=1)),
         ]
-        Message.objects.update(provider_message_id="m_9")
         post(connection.id, callback(*strange))
         sent.refresh_from_db()
-        assert (sent.status, sent.provider_message_id) == ("sent", "m_9")
+        assert (sent.status, sent.provider_message_id, sent.updated_at) == ("sent", "m_9", before)
 
     def test_do_not_reach_messages_of_another_account(self, connection, sent, other_account):
         person = known(other_account, PERSON)
