@@ -2,25 +2,30 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from accounts.models import Account
+from accounts.tenancy import system_scope
 from workflows.actions.outcomes import Done
 from workflows.actions.outside import ErrorClass, Lane, Retryable
 from workflows.engine.clock import VirtualClock
 from workflows.engine.operations import cancel
 from workflows.engine.perform.capacity import caps_of
-from workflows.engine.perform.holding_back import KEPT_SECONDS
+from workflows.engine.perform.holding_back import KEPT_SECONDS, hold_to_pace
 from workflows.engine.perform.lanes import LaneRunner, perform_due
 from workflows.engine.tests.conftest import START
 from workflows.engine.tests.kinds import Outside, registered_type
 from workflows.engine.tests.leading import advance_all, enrolled, logged
 from workflows.engine.tests.perform.conftest import Later
+from workflows.messaging.breaker import Circuit
 from workflows.messaging.models import CircuitBreaker, SendingSlot
 from workflows.messaging.tests.factories import ConnectionFactory
 from workflows.models import ActionExecution, Workflow, WorkflowDispatch, WorkflowExecution
@@ -239,3 +244,60 @@ class TestOtherLanes:
         perform_due("http")
         assert len(outside.calls) == 20
         assert not SendingSlot.objects.exists()
+
+
+class TestGivingTurns:
+    @pytest.mark.django_db(transaction=True)
+    def test_together_gives_each_row_one_turn(
+        self, texting: Outside, slow: Account, virtual_clock: VirtualClock
+    ) -> None:
+        queue(slow, virtual_clock, 40)
+        circuit = Circuit(slow.id, "")
+        now = virtual_clock.now()
+
+        def give(_: int) -> int:
+            try:
+                with system_scope("a test stands for a lane"):
+                    return hold_to_pace("sms", circuit, per_second=LIMIT, now=now)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            given = sum(pool.map(give, range(16)))
+
+        held = ActionExecution.objects.filter(status="scheduled").values_list("scheduled_at", flat=True)
+        assert given == len(held) == 40 - LIMIT * KEPT_SECONDS
+        assert sorted(held) == [now + timedelta(seconds=KEPT_SECONDS + n / LIMIT) for n in range(1, given + 1)]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_left_to_the_process_that_is_at_it(
+        self, texting: Outside, slow: Account, virtual_clock: VirtualClock
+    ) -> None:
+        queue(slow, virtual_clock, 10)
+        circuit, now = Circuit(slow.id, ""), virtual_clock.now()
+
+        def look_in(_: int) -> int:
+            try:
+                with system_scope("a test stands for a lane"), CaptureQueriesContext(connection) as queries:
+                    assert hold_to_pace("sms", circuit, per_second=LIMIT, now=now) == 0
+                return sum("workflow_dispatches" in query["sql"] for query in queries)
+            finally:
+                connection.close()
+
+        with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+            assert hold_to_pace("sms", circuit, per_second=LIMIT, now=now) == 10 - LIMIT * KEPT_SECONDS
+            assert list(pool.map(look_in, range(1))) == [0]
+
+    def test_leaves_what_was_cancelled_or_is_in_somebodys_hands(
+        self, texting: Outside, slow: Account, virtual_clock: VirtualClock
+    ) -> None:
+        executions = queue(slow, virtual_clock, 12)
+        WorkflowExecution.objects.filter(id=executions[-1].id).update(status="paused")
+        WorkflowDispatch.objects.filter(execution=executions[-2]).update(status="claimed")
+        circuit = Circuit(slow.id, "")
+
+        given = hold_to_pace("sms", circuit, per_second=LIMIT, now=virtual_clock.now())
+
+        assert given == 12 - LIMIT * KEPT_SECONDS - 2
+        for execution in executions[-2:]:
+            assert logged(execution) == [("call_out", "pending")]
