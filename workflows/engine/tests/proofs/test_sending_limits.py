@@ -17,7 +17,7 @@ from workflows.engine.tests.proofs.texting import (
     texting_account,
     texting_workflow,
 )
-from workflows.messaging.models import Message
+from workflows.messaging.models import Connection, Message
 from workflows.messaging.postbox.testing import PostboxClient
 from workflows.models import ActionExecution, WorkflowExecution
 
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.proof
 PER_SECOND = 100
 QUEUED = 3000
 OTHERS = 20
+LONG_NUMBER = 3
+SECONDS = 8
 BUSY, QUIET = "+14155550100", "+14155550101"
 
 
@@ -33,6 +35,24 @@ BUSY, QUIET = "+14155550100", "+14155550101"
 def postbox(installation: Installation) -> Iterator[PostboxClient]:
     with postbox_of(installation) as client:
         yield client
+
+
+class TestAConnectionsLimit:
+    def test_holds_within_the_accounts(self, installation: Installation, postbox: PostboxClient) -> None:
+        account = texting_account(BUSY, sms_per_second=PER_SECOND)
+        Connection.objects.filter(account=account).update(messages_per_second=LONG_NUMBER)
+        workflow = texting_workflow(account, BUSY)
+        installation.start_workers(4)
+        enroll_all(installation, workflow, list(contacts_with_phones(account, LONG_NUMBER * SECONDS).values()))
+        executions = WorkflowExecution.objects.filter(workflow=workflow)
+        wait_until(lambda: executions.filter(status="completed").count() == LONG_NUMBER * SECONDS, seconds=60)
+
+        times = [seconds_of(entry) for entry in arrivals(postbox)[BUSY]]
+        rate = (len(times) - 1) / (max(times) - min(times))
+        say(f"{len(times)} SMS through a connection: at most {most_within(times, 1.0)} in any second, {rate:.1f}/s")
+        assert len(times) == LONG_NUMBER * SECONDS
+        assert most_within(times, 1.0) <= LONG_NUMBER
+        assert rate >= 0.7 * LONG_NUMBER
 
 
 class TestAHundredPerSecond:
