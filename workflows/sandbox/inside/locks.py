@@ -43,9 +43,12 @@ ALLOWED = (
 def give_up_root() -> None:
     """Become a user that owns nothing, if we are root; whatever may be needed later is imported by now."""
     if 0 in (os.getuid(), os.geteuid()):
-        os.setgroups([])
-        os.setresgid(NOBODY_ELSES_ID, NOBODY_ELSES_ID, NOBODY_ELSES_ID)
-        os.setresuid(NOBODY_ELSES_ID, NOBODY_ELSES_ID, NOBODY_ELSES_ID)
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY_ELSES_ID, NOBODY_ELSES_ID, NOBODY_ELSES_ID)
+            os.setresuid(NOBODY_ELSES_ID, NOBODY_ELSES_ID, NOBODY_ELSES_ID)
+        except OSError as problem:  # containers may be without CAP_SETUID or CAP_SETGID
+            raise PermissionError(f"root could not be given up ({problem}); start as a plain user") from problem
     if 0 in os.getresuid() or 0 in os.getresgid():
         raise PermissionError("root could not be given up")
 
