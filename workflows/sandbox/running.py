@@ -54,12 +54,12 @@ def run(code: str, inputs: Mapping[str, Any], limits: Limits = Limits()) -> Resu
     an engine that was never used before. Ends at most half a second after its time is over. Raises Unavailable when no
     script can be run here or the machine ended its process, ValueError when code or inputs are too large.
     """
-    data = json.dumps(list(inputs.values()))
+    data = json.dumps(list(inputs.values()), ensure_ascii=False).encode("utf-8", "replace")
     if len(code.encode("utf-8", "replace")) > CODE_BYTES:
         raise ValueError(f"a script has at most {CODE_BYTES} bytes")
     if len(data) > INPUT_BYTES:
         raise ValueError(f"what a script is given has at most {INPUT_BYTES} bytes as JSON")
-    return _evaluate(code, names=tuple(inputs), data=data, limits=limits, check=False)
+    return _evaluate(code, names=tuple(inputs), data=data.decode(), limits=limits, check=False)
 
 
 @lru_cache(maxsize=512)

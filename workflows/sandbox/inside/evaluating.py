@@ -79,7 +79,7 @@ class Run:
         if words.startswith("InternalError: interrupted"):
             message = f"The code was still running after {self.request['timeout_ms']} ms."
             return error_of(ErrorKind.TIME, message, line, None)
-        if words.startswith("InternalError: out of memory"):
+        if words.startswith("InternalError: out of memory") or (words.strip() in NO_WORDS and self.is_full()):
             return error_of(ErrorKind.MEMORY, self.out_of_memory(), line, None)
         return error_of(ErrorKind.THROWN, words.split("\n", 1)[0], line, column)
 
