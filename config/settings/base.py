@@ -162,9 +162,13 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "workflows.crm.models.CampaignStatus",
         "LeftReason": "workflows.crm.models.LeftReason",
         "AccessStatus": "workflows.crm.models.AccessStatus",
+        "CallOutcome": "workflows.messaging.models.CallOutcome",
+        "CallStatus": "workflows.messaging.models.CallStatus",
         "AccessLevel": "workflows.crm.models.AccessLevel",
         "OpportunityStatus": "workflows.crm.models.OpportunityStatus",
         "StageKind": "workflows.crm.models.StageKind",
+        "CallOutcome": "workflows.messaging.models.CallOutcome",
+        "Settlement": ["sent", "not_sent"],
     },
 }
 

@@ -56,7 +56,7 @@ def try_out(connection: Connection) -> None:
 
 
 def callback(connection: Connection) -> dict[str, str]:
-    """Return what a number's webhook for messages is set up with."""
+    """Return what a number's webhooks for messages and for calls are set up with."""
     return {"url": TwilioAccount.of(connection).callback_url}
 
 
