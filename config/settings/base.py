@@ -162,7 +162,6 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "workflows.crm.models.CampaignStatus",
         "LeftReason": "workflows.crm.models.LeftReason",
         "AccessStatus": "workflows.crm.models.AccessStatus",
-        "CallOutcome": "workflows.messaging.models.CallOutcome",
         "CallStatus": "workflows.messaging.models.CallStatus",
         "AccessLevel": "workflows.crm.models.AccessLevel",
         "OpportunityStatus": "workflows.crm.models.OpportunityStatus",
