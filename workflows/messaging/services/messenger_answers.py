@@ -20,7 +20,7 @@ def send_answer(*, account_id: UUID, message_id: UUID, now: datetime) -> bool:
     rows = Message.objects.for_account(account_id).filter(
         id=message_id, channel=Channel.MESSENGER, direction=Direction.OUTBOUND, execution_id=None
     )
-    message = rows.filter(status=MessageStatus.QUEUED).first()
+    message = rows.first()
     if message is None or message.connection_id is None:
         return False
     page = page_of(account_id=account_id, connection_id=message.connection_id)
