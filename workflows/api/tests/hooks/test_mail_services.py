@@ -202,12 +202,13 @@ class TestAmazonsCertificate:
             "",
         ],
     )
-    def test_comes_from_amazon_alone(self, account, contact, url):
+    def test_comes_from_amazon_alone(self, account, contact, postbox, url):
         connection = connect(account, "ses")
         message = mail_to(contact, connection)
         headers, body = PLAYED["ses"].tell("complained", told(message), url="")
         assert post(connection, headers, json.dumps({**json.loads(body), "SigningCertURL": url})).status_code == 403
         assert not Consent.objects.exists()
+        assert postbox.requests(path="/other*") == []  # what is at no certificate's place is not even fetched
 
     def test_that_cannot_be_fetched_lets_amazon_try_again(self, account, contact, postbox):
         connection = connect(account, "ses")
