@@ -41,6 +41,8 @@ QUIET_HOURS = gate.QuietHours(time(21), time(9))
 RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.NETWORK, ErrorClass.UNAVAILABLE, ErrorClass.RATE_LIMITED})
 LOOK_AFTER_SECONDS = (0.0, 1.0)
 """A call that was just taken may not be in the list yet."""
+IS_TRIAL = "is_trial"
+"""Of the config, while a person tries the step."""
 SLACK = timedelta(minutes=5)
 """For callbacks that are late, on top of the longest that a call can take."""
 RESULTS = {
@@ -76,6 +78,8 @@ class CallType(OutsideType):
     sends_message = True
     events = ("call_completed",)
     results: ClassVar[Mapping[str, str]] = RESULTS
+    in_trial: ClassVar[Mapping[str, Any]] = {IS_TRIAL: True}
+    """A call that is tried has no message to come back to: it takes along what it does, and looks for no machines."""
 
     @abstractmethod
     def planner(self, steps: StepBatch) -> Planner | Failed:

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from accounts.models import Membership
 from accounts.problems import Problem
 from workflows.actions.base import Category, Step, StepBatch, shortened
-from workflows.actions.calls import RESULTS, CallType, Plan, Planner
+from workflows.actions.calls import IS_TRIAL, RESULTS, CallType, Plan, Planner
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Failed
 from workflows.actions.outside import ErrorClass
@@ -19,7 +19,8 @@ from workflows.configs.fields import BooleanField, ChoiceField, IntegerField, Te
 from workflows.configs.hints import Hint
 from workflows.configs.references import missing_detail
 from workflows.configs.sms import OwnNumberField
-from workflows.messaging.services.call_scripts import EXTERNAL, USER, Connection
+from workflows.messaging.providers.twilio import twiml
+from workflows.messaging.services.call_scripts import EXTERNAL, IVR, QUEUE, USER, Connection
 from workflows.templating import RenderProblem, compile_template
 
 MAXIMUM_WHISPER = 300
@@ -64,7 +65,7 @@ class MakeCall(CallType):
     class Config(ActionConfig):
         hints = {
             "from_number": Hint(placeholder="+14155550100"),
-            "destination_value": Hint(label="Destination"),
+            "destination_value": Hint(label="Destination", suggest="members"),
             "whisper": Hint(shown_when={"destination_type": ["user", "external"]}, widget="long"),
             "machine_detection": Hint(group="More"),
             "record_call": Hint(group="More"),
@@ -133,6 +134,8 @@ class MakeCall(CallType):
             if not destination:
                 return Failed(ErrorClass.INVALID_CONFIG, NO_PHONE, {"code": "phone_missing"})
         source = config.get("whisper", "")
+        is_trial = config.get(IS_TRIAL, False)
+        looks = config["machine_detection"] and not is_trial
 
         def plan_of(step: Step) -> Plan:
             told = compile_template(source).render(step.context(), work=step.work).strip()
@@ -150,8 +153,9 @@ class MakeCall(CallType):
                 options={
                     "ring_seconds": config["timeout_seconds"],
                     "most_seconds": LONGEST_CALL_SECONDS,
-                    "record": config["record_call"],
-                    "detection": {"machine_detection": "Enable"} if config["machine_detection"] else None,
+                    "record": config["record_call"] and not is_trial,
+                    "detection": {"machine_detection": "Enable"} if looks else None,
+                    "twiml": twiml_of(script, config["from_number"]) if is_trial else "",
                 },
                 longest_seconds=config["timeout_seconds"] + LONGEST_CALL_SECONDS,
                 text=told,
@@ -168,6 +172,23 @@ class MakeCall(CallType):
         kind = str(config.get("destination_type", ""))
         value = str(config.get("destination_value", "")) if kind != USER else ""
         return shortened(f"Connect with {kind} {value}") if kind else ""
+
+
+def twiml_of(script: Connection, caller_id: str) -> str:
+    """Return what a call does that asks for nothing more and tells nothing."""
+    if script.destination_type == IVR:
+        return twiml.go_on_at(script.destination)
+    if script.destination_type == QUEUE:
+        return twiml.put_into_queue(script.destination, action="")
+    return twiml.connect_to_number(
+        script.destination,
+        caller_id=caller_id,
+        ring_seconds=script.ring_seconds,
+        most_seconds=script.most_seconds,
+        action="",
+        status="",
+        whisper="",
+    )
 
 
 def phone_of(account_id: UUID, user_id: str) -> str | None:

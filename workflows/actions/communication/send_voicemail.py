@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from workflows.actions.base import Category, Step, StepBatch, shortened
-from workflows.actions.calls import RESULTS, CallType, Plan, Planner
+from workflows.actions.calls import IS_TRIAL, RESULTS, CallType, Plan, Planner
 from workflows.actions.config import ActionConfig
 from workflows.actions.outcomes import Failed
 from workflows.actions.outside import ErrorClass, RetryPolicy
@@ -16,7 +16,8 @@ from workflows.configs.hints import Hint
 from workflows.configs.references import missing_detail
 from workflows.configs.sms import OwnNumberField
 from workflows.messaging.models import Media
-from workflows.messaging.services.audio import MAXIMUM_SECONDS
+from workflows.messaging.providers.twilio import twiml
+from workflows.messaging.services.audio import MAXIMUM_SECONDS, public_url
 from workflows.messaging.services.call_scripts import Voicemail
 
 RING_SECONDS = 60
@@ -59,6 +60,7 @@ class SendVoicemail(CallType):
         hints = {
             "from_number": Hint(placeholder="+14155550100"),
             "on_human": Hint(shown_when={"machine_detection": [True]}),
+            "respect_quiet_hours": Hint(label="Respect quiet hours"),
             "amd": Hint(label="Machine detection", group="Fine-tune machine detection"),
             "retry_on_busy": Hint(group="When the line is busy"),
             "max_retries": Hint(group="When the line is busy"),
@@ -107,13 +109,16 @@ class SendVoicemail(CallType):
             plays_to_people=config["on_human"] == "play" or not config["machine_detection"],
             repeats_busy=config["retry_on_busy"],
         ).as_json()
+        is_trial = config.get(IS_TRIAL)
+        url = public_url(account_id=steps.account.id, media_id=media_id, today=steps.now.date())
         plan = Plan(
             script=script,
             options={
                 "ring_seconds": RING_SECONDS,
                 "most_seconds": ANSWERING_SECONDS + MAXIMUM_SECONDS,
                 "record": False,
-                "detection": detection_of(config["amd"]) if config["machine_detection"] else None,
+                "detection": detection_of(config["amd"]) if config["machine_detection"] and not is_trial else None,
+                "twiml": twiml.play(url) if is_trial else "",
             },
             longest_seconds=RING_SECONDS + ANSWERING_SECONDS + MAXIMUM_SECONDS,
             text=media.name,

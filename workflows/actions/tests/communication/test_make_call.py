@@ -12,7 +12,9 @@ from workflows.actions.registry import registry
 from workflows.actions.tests.batches import refusals
 from workflows.actions.tests.communication.calling import FROM, NOON, TEXT_ONLY, TO, connect, steps_of
 from workflows.crm.tests.factories import ContactFactory
+from workflows.engine.perform.trial import try_step
 from workflows.messaging.models import Call
+from workflows.tests.factories import ActionFactory, WorkflowFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -174,3 +176,31 @@ class TestPlacing:
         member.save()
         (failed,) = KIND.prepare_many(steps)
         assert (failed.error_class, failed.result) == ("invalid_config", {"code": code})
+
+
+class TestTrial:
+    """A person tries the step: the call takes along what it does, since nothing is kept that it could come back to."""
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, f'<Dial callerId="{FROM}" timeLimit="14400" timeout="30"><Number>{NUMBER}</Number></Dial>'),
+            ({"destination_type": "queue", "destination_value": "Sales"}, "<Enqueue>Sales</Enqueue>"),
+            (
+                {"destination_type": "ivr", "destination_value": "https://a.example/"},
+                '<Redirect method="POST">https://a.example/</Redirect>',
+            ),
+        ],
+    )
+    def test_calls_and_connects(self, account, contact, postbox, changes, expected):
+        workflow = WorkflowFactory(account=account)
+        config = CONFIG | {"machine_detection": True, "record_call": True} | changes
+        action = ActionFactory(workflow=workflow, action_type="make_call", action_config=config)
+        result = try_step(
+            account_id=account.id, workflow_id=workflow.id, action_id=action.id, contact_id=contact.id, now=NOON
+        )
+        form = parse_qs(postbox.calls(method="POST")[0]["body"])
+        assert result.status == "waiting"
+        assert expected in form["Twiml"][0]
+        assert form.keys() == {"To", "From", "Timeout", "TimeLimit", "Twiml"}
+        assert not Call.objects.exists()

@@ -30,9 +30,9 @@ def place(
 ) -> str:
     """Place one call and return its sid.
 
-    `options`: `ring_seconds`, `most_seconds`, `record` and `detection` (None, or the parameters of Twilio's detection
-    of machines as the SDK names them). Refused: Twilio answered and does not call; NotSent: it was never asked;
-    SentUnknown: nobody can tell.
+    `options`: `ring_seconds`, `most_seconds`, `record`, `detection` (None, or the parameters of Twilio's detection of
+    machines as the SDK names them) and, for a call that asks and tells nothing, what it does as `twiml`. Refused:
+    Twilio answered and does not call; NotSent: it was never asked; SentUnknown: nobody can tell.
     """
     more: dict[str, Any] = dict(options["detection"] or {})
     if options["record"]:
@@ -43,13 +43,15 @@ def place(
             "recording_status_callback_event": ["completed"],
         }
 
+    if options.get("twiml"):
+        more["twiml"] = options["twiml"]
+    else:
+        more |= {"url": callbacks.answer, "status_callback": callbacks.status, "status_callback_event": PROGRESS}
+
     def create(client: Client) -> str:
         call = client.calls.create(
             to=recipient,
             from_=sender,
-            url=callbacks.answer,
-            status_callback=callbacks.status,
-            status_callback_event=PROGRESS,
             timeout=options["ring_seconds"],
             time_limit=options["most_seconds"],
             **more,

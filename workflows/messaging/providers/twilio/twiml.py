@@ -36,11 +36,13 @@ def play(url: str) -> str:
 def connect_to_number(
     number: str, *, caller_id: str, ring_seconds: int, most_seconds: int, action: str, status: str, whisper: str
 ) -> str:
-    """Call a number and connect it; `whisper` is the address of what it is told first, empty: nothing."""
+    """Call a number and connect it; at `whisper` it is told something first. Empty addresses: there is none."""
     response = VoiceResponse()
-    dial = Dial(caller_id=caller_id, timeout=ring_seconds, time_limit=most_seconds, action=action)
+    asked = {"action": action} if action else {}
+    dial = Dial(caller_id=caller_id, timeout=ring_seconds, time_limit=most_seconds, **asked)
     told = {"url": whisper} if whisper else {}
-    dial.number(number, status_callback=status, status_callback_event=LEG_EVENTS, **told)
+    heard = {"status_callback": status, "status_callback_event": LEG_EVENTS} if status else {}
+    dial.number(number, **heard, **told)
     response.append(dial)
     return str(response)
 
@@ -48,7 +50,7 @@ def connect_to_number(
 def put_into_queue(name: str, *, action: str) -> str:
     """Let the call wait in a queue of the account at Twilio, which is made if it is missing."""
     response = VoiceResponse()
-    response.enqueue(name, action=action)
+    response.enqueue(name, **({"action": action} if action else {}))
     return str(response)
 
 
