@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REGULAR_EXPRESSION = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*")
+_LINE = re.compile(r"(?:\\.|[^\\\n])*", re.DOTALL)
 _TEMPLATE_TEXT = re.compile(r"(?:\\.|\$(?!\{)|[^`\\$])*", re.DOTALL)
 _BEFORE_VALUES = frozenset({"return", "typeof", "case", "in", "of", "await", "void", "delete", "throw", "else", "do"})
 _OPEN, _CLOSED = frozenset("{[("), frozenset("}])")
@@ -80,6 +81,7 @@ def _tokens(code: str) -> Iterator[_Token]:
     """Yield what counts of a script, in its order; the code inside `${…}` comes where it stands."""
     position, braces = 0, [0]
     last = _Token("sign", "")
+    unclosed = dict.fromkeys("'\"/", 0)  # up to where no text or regular expression that begins so ends
     while position < len(code):
         if code[position] == "`" or (code[position] == "}" and len(braces) > 1 and braces[-1] == 0):
             if code[position] == "}":
@@ -98,14 +100,22 @@ def _tokens(code: str) -> Iterator[_Token]:
                 if code[started - 1] == "`":
                     yield last
             continue
+        if position < unclosed.get(code[position], 0) and not code.startswith(("//", "/*"), position):
+            last = _Token("sign", code[position])
+            position += 1
+            yield last
+            continue
         if code[position] == "/" and not code.startswith(("//", "/*"), position) and _begins_value(last):
             literal = _REGULAR_EXPRESSION.match(code, position)
             if literal:
                 position, last = literal.end(), _Token("number", "0")
                 yield last
                 continue
+            unclosed["/"] = _end_of_line(code, position)
         match = _TOKEN.match(code, position)
         assert match is not None, "any character is a sign"
+        if match[0] in ("'", '"'):
+            unclosed[match[0]] = _end_of_line(code, position)
         position = match.end()
         kind = str(match.lastgroup)
         if kind == "blank":
@@ -115,6 +125,13 @@ def _tokens(code: str) -> Iterator[_Token]:
             braces[-1] += 1 if value == "{" else -1
         last = _Token(kind, value)
         yield last
+
+
+def _end_of_line(code: str, position: int) -> int:
+    """Return where the line ends, or the last of those that a backslash puts together."""
+    line = _LINE.match(code, position)
+    assert line is not None, "it may be empty"
+    return line.end()
 
 
 def _begins_value(last: _Token) -> bool:

@@ -56,7 +56,9 @@ def test_reads_any_text(code: str) -> None:
     properties_named(code, "steps")
 
 
-@pytest.mark.parametrize("part", ["`${", "{", "/", "steps", "'", "/*", "[", "} = steps;", "\\", "$", "`"])
+@pytest.mark.parametrize(
+    "part", ["`${", "{", "/", "steps", "'", "/*", "[", "} = steps;", "\\", "$", "`", "'\\", "/[", "/\\", "'\\'\\\n"]
+)
 def test_is_done_with_the_largest_script_in_no_time(part: str) -> None:
     code = (part * 20_480)[: 20 * 1024]
     began = time.process_time()
