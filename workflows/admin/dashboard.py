@@ -136,10 +136,10 @@ def workflows(staff: Staff) -> Panel:
 def hosts(staff: Staff) -> Panel:
     rows = shown(staff, CircuitBreaker.objects.all(), Role.ADMIN).order_by("-failed_at")
     return Panel(
-        title="Hosts in trouble",
+        title="Hosts that are down or had enough",
         headings=("Host", "Failed calls", "Last", "No calls until"),
         rows=cells(
-            (link_to(row, row.host), row.failures, when(row.failed_at), when(row.open_until)) for row in rows[:SHOWN]
+            (link_to(row, row.host), row.failures, when(row.failed_at), when(row.paused_until)) for row in rows[:SHOWN]
         ),
         link=list_of(CircuitBreaker),
         empty="Every host answers.",

@@ -158,10 +158,10 @@ def call_of(row: Message) -> Call | None:
 
 @admin.register(CircuitBreaker)
 class CircuitBreakerAdmin(AccountScopedAdmin):
-    """Hosts and connections whose last call failed; a success removes the row."""
+    """Hosts and connections whose last call failed, or was one too many; a success removes the row."""
 
     read_role = Role.ADMIN
-    list_display = ("host", "failures", "failed_at", "openings", "open_until", "account")
+    list_display = ("host", "failures", "failed_at", "openings", "open_until", "slowed_until", "account")
     list_select_related = ("account",)
     search_fields = ("host",)
-    fields = ("host", "account", "failures", "failed_at", "openings", "open_until", "probe_until")
+    fields = ("host", "account", "failures", "failed_at", "openings", "open_until", "probe_until", "slowed_until")

@@ -1,5 +1,7 @@
 """Which hosts are in trouble."""
 
+from datetime import datetime
+
 from django.db import models
 
 from accounts.scoping import AccountRow
@@ -22,6 +24,11 @@ class CircuitBreaker(AccountRow):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "host"], name="circuit_once")]
         indexes = [models.Index(fields=["failed_at"], name="circuit_failed")]
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """The time before which nothing is called, whatever the reason."""
+        return max((time for time in (self.open_until, self.slowed_until) if time is not None), default=None)
 
     def __str__(self) -> str:
         return f"{self.host}: {self.failures} failures"

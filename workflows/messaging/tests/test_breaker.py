@@ -60,6 +60,7 @@ class TestRecordCalls:
         breaker.pause({dead: after(60)}, now=NOW)
         breaker.pause({dead: after(30)}, now=NOW)
         record(dead, "-----++")
+        assert CircuitBreaker.objects.get().paused_until == after(60)
         assert admissions([dead, healthy], now=after(59)) == {
             dead: Admission(0, after(60), had_enough=True),
             healthy: FREE,
