@@ -6,7 +6,15 @@ from typing import Literal
 
 Widget = Literal["code", "color", "date", "datetime", "hidden", "html", "long", "password", "short"]
 Suggestions = Literal[
-    "contact_fields", "custom_fields", "event_types", "headers", "recipients", "step_keys", "tags", "timezones"
+    "contact_fields",
+    "custom_fields",
+    "event_types",
+    "headers",
+    "members",
+    "recipients",
+    "step_keys",
+    "tags",
+    "timezones",
 ]
 Choices = Mapping[str, Sequence[str | bool]]
 

@@ -60,7 +60,7 @@ class GroupPart(Part):
         """Return the values of the fields that belong to what was chosen; `empty` where nothing was filled in."""
         values = {name: part.collect() for name, part in self.fields.items() if part.belongs}
         values = {name: value for name, value in values.items() if value is not empty}
-        return values if values or self.field.required else empty
+        return self.unless_default(values) if values or self.field.required else empty
 
     def look_up(self, name: str) -> Part | None:
         """Return the field of that name, here or in the config around this one."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from workflows.admin.config_forms.references import search
 from workflows.admin.config_forms.wording import label_of
 from workflows.configs.hints import Hint, Suggestions
 from workflows.configs.names import ContactFieldNameField, CustomFieldsField, TagNameField, TagNameTemplateField
@@ -46,6 +47,8 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[tuple[str, str
             return [(event_type, "") for event_type in EVENT_TYPES]
         case "step_keys":
             return list(step_keys)
+        case "members":
+            return list(search(account_id=account_id, kind="user").items)
         case "timezones":
             return [(zone, "") for zone in sorted(zoneinfo.available_timezones())]
         case "headers":
