@@ -33,6 +33,7 @@ class TestABomb:
     @pytest.mark.proof
     @pytest.mark.parametrize("name", BOMBS)
     def test_ends_within_a_second_of_its_time(self, name: str) -> None:
+        run("return {}", {})  # the first run in a process starts the template as well
         started = time.monotonic()
         result = run(BOMBS[name], {}, Limits(timeout_ms=int(SECONDS * 1000), memory_mb=128))
         taken = time.monotonic() - started
