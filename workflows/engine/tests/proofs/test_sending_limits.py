@@ -56,6 +56,8 @@ class TestAConnectionsLimit:
 
 
 class TestAHundredPerSecond:
+    """That nothing exceeds the limit holds anywhere; its rate takes two processors with little else to do."""
+
     def test_are_never_exceeded_and_all_arrive(self, installation: Installation, postbox: PostboxClient) -> None:
         busy, quiet = (
             texting_account(BUSY, sms_per_second=PER_SECOND),
