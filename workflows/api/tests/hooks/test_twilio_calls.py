@@ -299,6 +299,17 @@ class TestProgress:
             ask(placed, about, **form)
         assert states(placed)[1] == outcome
 
+    def test_is_over_once(self, placed):
+        connecting(placed)
+        for about, form in [
+            ("answer", {}),
+            ("status", {"CallStatus": "completed"}),
+            ("destination", {"CallStatus": "in-progress"}),
+            ("dial", {"DialCallStatus": "busy"}),
+        ]:
+            ask(placed, about, **form)
+        assert states(placed) == ("completed", "connected", "delivered")
+
     def test_keeps_a_recording_that_comes_after_the_end(self, placed):
         ask(placed, "status", CallStatus="completed", CallDuration="9")
         url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Recordings/RE1"
