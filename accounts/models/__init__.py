@@ -4,6 +4,7 @@ from accounts.models.audit import AuditEntry
 from accounts.models.membership import Membership, Role, Team, TeamMember
 from accounts.models.request import IdempotentRequest, LimitKind, RateWindow
 from accounts.models.user import User
+from accounts.models.visit import VisitWindow
 
 __all__ = [
     "Account",
@@ -17,4 +18,5 @@ __all__ = [
     "Team",
     "TeamMember",
     "User",
+    "VisitWindow",
 ]

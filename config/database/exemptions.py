@@ -21,6 +21,7 @@ EXEMPTIONS: dict[str, str] = {
     "auth_group": RIGHTS,
     "auth_group_permissions": RIGHTS,
     "auth_permission": RIGHTS,
+    "accounts_visitwindow": "Counts requests of strangers by their address, before any account is known.",
     "axes_accessattempt": LOGIN,
     "axes_accessattemptexpiration": LOGIN,
     "axes_accessfailurelog": LOGIN,

@@ -105,6 +105,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 MEDIA_ROOT = DATA_DIR / "media"
 
+PUBLIC_REQUESTS_PER_MINUTE = env.int("PUBLIC_REQUESTS_PER_MINUTE", default=6000)  # of one client address
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 APPEND_SLASH = True
 

@@ -14,7 +14,9 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.login.addresses import client_address
 from accounts.tenancy import account_scope
+from accounts.visitors import seconds_to_wait
 from workflows.engine import clock
 from workflows.messaging import tokens
 from workflows.messaging.links import is_web_address
@@ -26,6 +28,7 @@ from workflows.messaging.tokens import BadToken, Sent
 logger = structlog.get_logger(__name__)
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+TOO_MANY = "Too many requests; try again in a minute.\n"
 PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 
@@ -51,7 +54,27 @@ def unlisted(view: View[Parameters]) -> View[Parameters]:
     return answer
 
 
+def limited(view: View[Parameters]) -> View[Parameters]:
+    """Answer 429 with `Retry-After` to an address that asks more than `PUBLIC_REQUESTS_PER_MINUTE` allow.
+
+    That the database is away keeps nobody from where a link leads.
+    """
+
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        try:
+            seconds = seconds_to_wait(client_address(request))
+        except (OperationalError, InterfaceError):
+            seconds = 0
+        if seconds:
+            return HttpResponse(TOO_MANY, content_type="text/plain", status=429, headers={"Retry-After": str(seconds)})
+        return view(request, *args, **kwargs)
+
+    return answer
+
+
 @unlisted
+@limited
 @require_safe
 def opened(request: HttpRequest, token: str) -> HttpResponse:
     """Answer the pixel, whatever the token; a good one counts as an opening."""
@@ -65,6 +88,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @unlisted
+@limited
 @require_safe
 def clicked(request: HttpRequest, token: str) -> HttpResponse:
     """Lead on to the address in the token, and nowhere else."""
@@ -80,6 +104,7 @@ def clicked(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @unlisted
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, since mail scanners follow every link; POST unsubscribes, be it by the button or by RFC 8058."""
@@ -96,6 +121,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @unlisted
+@limited
 @require_safe
 def audio(request: HttpRequest, token: str) -> HttpResponse:
     """Answer a sound file that a call plays, to whoever has its address; the address ends with the next day."""

@@ -15,6 +15,7 @@ from procrastinate.contrib.django import app
 from accounts.scoping import AccountRow
 from accounts.services.requests import forget_requests
 from accounts.tenancy import account_scope, accounts_scope, system_scope
+from accounts.visitors import forget_visitors
 from workflows.crm.imports import run_import
 from workflows.crm.models import Import, ImportStatus
 from workflows.crm.services.course_access import expire_access
@@ -186,6 +187,7 @@ def prune_logs_tick(timestamp: int) -> None:
     forget_requests(now=clock.now())
     prune_staff_messages(now=clock.now())
     forget_slots(now=clock.now())
+    forget_visitors(now=clock.now())
     prune_jobs()
 
 

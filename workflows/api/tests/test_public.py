@@ -216,3 +216,22 @@ class TestForgedAddresses:
         message.refresh_from_db()
         assert message.opens == 0
         assert not Consent.objects.exists()
+
+
+class TestAStranger:
+    @pytest.mark.parametrize("path", ["/t/o/x.gif", "/t/c/x", "/t/a/x", "/unsubscribe/x"])
+    def test_who_asks_too_often_is_told_to_wait(self, browser, settings, path) -> None:
+        settings.PUBLIC_REQUESTS_PER_MINUTE = 2
+        answers = [browser.get(path, REMOTE_ADDR="203.0.113.7") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [404, 404, 429]
+        assert 1 <= int(answers[-1]["Retry-After"]) <= 60
+        assert answers[-1]["Cache-Control"] == "no-store"
+        assert browser.get(path, REMOTE_ADDR="203.0.113.8").status_code == 404
+
+    def test_who_asks_too_often_changes_nothing(self, browser, settings, sent, message) -> None:
+        settings.PUBLIC_REQUESTS_PER_MINUTE = 0
+        assert browser.post(f"/unsubscribe/{tokens.unsubscribe_token(sent)}").status_code == 429
+        assert browser.get(f"/t/o/{tokens.open_token(sent)}.gif").status_code == 429
+        message.refresh_from_db()
+        assert message.opens == 0
+        assert not Consent.objects.exists()
