@@ -14,6 +14,7 @@ from accounts.admin.staff import Acting
 from accounts.models import Role
 from workflows.admin.cells import LABELS, chip, when
 from workflows.admin.connection_forms import FORMS, ConnectionForm, SmtpForm
+from workflows.admin.message_cells import gist
 from workflows.authoring import removing
 from workflows.engine import clock
 from workflows.messaging.models import Connection, ConnectionKind, ConnectionStatus, Direction, Message
@@ -35,7 +36,7 @@ class ConnectionAdmin(AccountScopedAdmin):
     read_role = write_role = Role.ADMIN
     form = SmtpForm
     exclude = ("webhook_secret",)  # the row's: the forms' own field of that name takes the text that becomes a Secret
-    list_display = ("name", "kind", "host", "state", "is_enabled", "checked_at", "account")
+    list_display = ("name", "provider", "host", "state", "is_enabled", "checked_at", "account")
     list_filter = ("kind", "status", "is_enabled")
     list_select_related = ("account",)
     search_fields = ("name",)
@@ -52,19 +53,11 @@ class ConnectionAdmin(AccountScopedAdmin):
     )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form_class = super().get_form(request, obj, change=change, **(kwargs | {"form": form_for(request, obj)}))
-        if obj is None:
-            others = request.GET.copy()
-            links = []
-            for kind in FORMS.keys() - {form_class.kind}:
-                others["kind"] = kind
-                links.append((others.urlencode(), kind))
-            form_class.base_fields["name"].help_text = format_html(
-                "What people call this connection of the kind {}. For another kind: {}.",
-                form_class.kind,
-                format_html_join(", ", '<a class="underline" href="?{}">{}</a>', sorted(links)),
-            )
-        return form_class
+        return super().get_form(request, obj, change=change, **(kwargs | {"form": form_for(request, obj)}))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        description = "" if obj else kinds_to_choose_from(request)
+        return [(None, {"fields": self.get_fields(request, obj), "description": description})]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         form = form_for(request, obj)
@@ -79,6 +72,10 @@ class ConnectionAdmin(AccountScopedAdmin):
             return ()
         kept = [f"{name}_kept" for name in form_for(request, obj).secrets()]
         return (*kept, "status", "last_error", "checked_at")
+
+    @admin.display(description="kind", ordering="kind")
+    def provider(self, row: Connection) -> str:
+        return FORMS[row.kind].title
 
     @admin.display(description="server")
     def host(self, row: Connection) -> str:
@@ -98,7 +95,7 @@ class ConnectionAdmin(AccountScopedAdmin):
 
     def get_panels(self, request: HttpRequest, row: Connection) -> list[Panel]:
         messages = Message.objects.for_account(row.account_id).filter(connection_id=row.id)
-        sent = messages.filter(direction=Direction.OUTBOUND).order_by("-created_at", "-id")
+        sent = messages.filter(direction=Direction.OUTBOUND).select_related("call").order_by("-created_at", "-id")
         callback = KINDS[ConnectionKind(row.kind)].callback(row)
         settings = Panel(
             title="To set at the provider",
@@ -110,9 +107,9 @@ class ConnectionAdmin(AccountScopedAdmin):
             *([settings] if callback else []),
             Panel(
                 title="Sent through it",
-                headings=("When", "To", "Subject", "Status"),
+                headings=("When", "To", "Subject or text", "Status"),
                 rows=cells(
-                    (link_to(each, when(each.created_at)), each.recipient, each.subject, chip(each.status))
+                    (link_to(each, when(each.created_at)), each.recipient, gist(each), chip(each.status))
                     for each in sent[:10]
                 ),
                 link=list_of(Message, connection_id=row.id),
@@ -151,6 +148,18 @@ class ConnectionAdmin(AccountScopedAdmin):
 
 def copyable(text: str) -> str:
     return format_html('<code class="break-all">{}</code>', text)
+
+
+def kinds_to_choose_from(request: HttpRequest) -> str:
+    """Return links to the forms of the other kinds; what else the address says stays."""
+    chosen, query, kinds = form_for(request, None), request.GET.copy(), []
+    for form in FORMS.values():
+        if form is chosen:
+            kinds.append(format_html("<strong>{}</strong>", form.title))
+        else:
+            query["kind"] = form.kind
+            kinds.append(format_html('<a class="underline" href="?{}">{}</a>', query.urlencode(), form.title))
+    return format_html("Connect with {}", format_html_join(" · ", "{}", [(kind,) for kind in kinds]))
 
 
 def form_for(request: HttpRequest, row: Connection | None) -> type[ConnectionForm]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.admin.panels import Panel, cells, cut, link_to, list_of
 from workflows.admin.cells import chip, when
+from workflows.admin.message_cells import address, gist, way
 from workflows.analytics.timeline import Entry, EntryKind, timeline
 from workflows.crm.models import Contact, Event, Note, Opportunity, Task
 from workflows.messaging.models import Message
@@ -100,13 +101,20 @@ def messages(contact: Contact) -> Panel:
     rows = Message.objects.for_account(contact.account_id).filter(contact_id=contact.id)
     return Panel(
         title="Messages",
-        headings=("When", "Channel", "Subject", "To", "Status"),
+        headings=("When", "Channel", "Direction", "Address", "Subject or text", "Status"),
         rows=cells(
-            (link_to(row, when(row.created_at)), row.channel, cut(row.subject), row.recipient, chip(row.status))
-            for row in rows.order_by("-created_at", "-id")[:SHOWN]
+            (
+                link_to(row, when(row.created_at)),
+                row.get_channel_display(),
+                way(row),
+                address(row),
+                gist(row),
+                chip(row.status),
+            )
+            for row in rows.select_related("call").order_by("-created_at", "-id")[:SHOWN]
         ),
         link=list_of(Message, contact_id=contact.id),
-        empty="No message went to this contact.",
+        empty="No message went to this contact, and none came.",
     )
 
 

@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.text import Truncator
 from unfold.decorators import display
 
 from accounts.admin.base import AccountScopedAdmin
 from accounts.models import Role
 from workflows.admin.cells import LABELS, when
+from workflows.admin.message_cells import address, call_of, gist, way
 from workflows.admin.related import contact_link, row_link, with_contact_names
-from workflows.messaging.models import Call, CircuitBreaker, Connection, Direction, Message
+from workflows.messaging.models import CircuitBreaker, Connection, Message
 from workflows.models import ActionExecution, WorkflowExecution
 
 
@@ -91,17 +91,15 @@ class MessageAdmin(AccountScopedAdmin):
 
     @admin.display(description="direction")
     def way(self, row: Message) -> str:
-        return "to" if row.direction == Direction.OUTBOUND else "from"
+        return way(row)
 
     @admin.display(description="contact's address")
     def address(self, row: Message) -> str:
-        return row.recipient if row.direction == Direction.OUTBOUND else row.sender
+        return address(row)
 
     @admin.display(description="subject or text")
     def says(self, row: Message) -> str:
-        if call := call_of(row):
-            return call.get_outcome_display() or call.get_status_display()
-        return Truncator(row.subject or row.text or "–").chars(80)
+        return gist(row)
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, row: Message) -> str:
@@ -149,11 +147,6 @@ class MessageAdmin(AccountScopedAdmin):
     @admin.display(description="connection")
     def connection(self, row: Message) -> str:
         return row_link(Connection, row.account_id, row.connection_id)
-
-
-def call_of(row: Message) -> Call | None:
-    """Return the call that a message is, None when it is another message."""
-    return getattr(row, "call", None)
 
 
 @admin.register(CircuitBreaker)

@@ -66,7 +66,7 @@ TITLES = {
     "accounts.Membership": "Members",
     "procrastinate.ProcrastinateJob": "Queue jobs",
     "workflows.ActionExecution": "Step log",
-    "workflows.WorkflowDispatch": "Calls under way",
+    "workflows.WorkflowDispatch": "Outgoing steps",
     "workflows.WorkflowExecution": "Executions",
     "workflows.WorkflowVersion": "Versions",
 }

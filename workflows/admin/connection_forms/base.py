@@ -29,6 +29,7 @@ class ConnectionForm(StaffForm):
     """What the connections of one kind are set up with."""
 
     kind: ClassVar[ConnectionKind]
+    title: ClassVar[str]
     settings_fields: ClassVar[tuple[str, ...]]
 
     messages_per_second = forms.IntegerField(

@@ -14,6 +14,7 @@ class MailgunForm(ConnectionForm):
     """A domain at Mailgun."""
 
     kind = ConnectionKind.MAILGUN
+    title = "Mailgun"
     settings_fields = ("domain", "api_host")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

@@ -22,6 +22,7 @@ class MessengerForm(ConnectionForm):
     """A page, its token and its app's secret."""
 
     kind = ConnectionKind.MESSENGER
+    title = "Messenger"
     settings_fields = ("page_id", "api_host", "api_version")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

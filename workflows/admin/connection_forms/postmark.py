@@ -14,6 +14,7 @@ class PostmarkForm(ConnectionForm):
     """A server at Postmark."""
 
     kind = ConnectionKind.POSTMARK
+    title = "Postmark"
     settings_fields = ("message_stream", "api_host")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

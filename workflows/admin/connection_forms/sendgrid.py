@@ -14,6 +14,7 @@ class SendGridForm(ConnectionForm):
     """An account at SendGrid."""
 
     kind = ConnectionKind.SENDGRID
+    title = "SendGrid"
     settings_fields = ("verification_key", "api_host")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

@@ -14,6 +14,7 @@ class SesForm(ConnectionForm):
     """An access to Amazon SES."""
 
     kind = ConnectionKind.SES
+    title = "Amazon SES"
     settings_fields = ("region", "access_key_id", "configuration_set", "topic_arn", "api_host")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

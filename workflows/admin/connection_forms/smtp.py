@@ -19,6 +19,7 @@ class SmtpForm(ConnectionForm):
     """Where a mail server is and how to sign in there."""
 
     kind = ConnectionKind.SMTP
+    title = "SMTP"
     settings_fields = ("host", "port", "security", "username")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

@@ -18,6 +18,7 @@ class TwilioForm(ConnectionForm):
     """An account at Twilio and its numbers."""
 
     kind = ConnectionKind.TWILIO
+    title = "Twilio"
     settings_fields = ("account_sid", "api_host", "numbers")
     attrs = {f"settings.{name}": name for name in settings_fields}
 

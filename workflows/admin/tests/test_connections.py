@@ -43,6 +43,11 @@ class TestTwilio:
         assert 'href="?kind=twilio"' in page
         assert 'name="account_sid"' in browser.get(ADD).content.decode()
 
+    def test_is_called_by_its_name(self, browser, connection):
+        assert "<strong>Twilio</strong>" in browser.get(ADD).content.decode()
+        assert '<a class="underline" href="?kind=ses">Amazon SES</a>' in browser.get(ADD).content.decode()
+        assert "Twilio" in browser.get("/admin/messaging/connection/").content.decode()
+
     def test_is_connected_with_its_numbers(self, connection):
         assert (connection.kind, connection.name, connection.is_enabled) == ("twilio", "SMS", True)
         assert connection.messages_per_second == 3
