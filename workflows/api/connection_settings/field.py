@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from accounts.api.serializers import StrictSerializer
@@ -27,11 +27,6 @@ KINDS: dict[str, type[StrictSerializer]] = {
 }
 
 
-@extend_schema_field(
-    PolymorphicProxySerializer(
-        component_name="ConnectionSettings", serializers=list(KINDS.values()), resource_type_field_name=None
-    )
-)
 class ConnectionSettingsField(serializers.Field):
     """The settings of a connection: those that its kind has."""
 
@@ -49,6 +44,15 @@ class ConnectionSettingsField(serializers.Field):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+class ConnectionSettingsSchema(OpenApiSerializerFieldExtension):
+    """Any of the shapes: some settings fit several, since only `kind`, beside them, says which it is."""
+
+    target_class = ConnectionSettingsField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"anyOf": [auto_schema.resolve_serializer(kind, direction).ref for kind in KINDS.values()]}
 
 
 def plain(value: Any) -> Any:
