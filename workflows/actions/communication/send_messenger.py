@@ -22,6 +22,7 @@ from workflows.messaging.services.messenger_pages import page_of
 
 TAGS = ("ACCOUNT_UPDATE", "CONFIRMED_EVENT_UPDATE", "CUSTOMER_FEEDBACK", "HUMAN_AGENT", "POST_PURCHASE_UPDATE")
 """https://developers.facebook.com/docs/messenger-platform/send-messages/message-tags."""
+MESSAGE_TYPES = ("text", "image", "template", "quick_reply")
 LARGEST_PICTURE = 8 * 1024**2
 
 
@@ -62,15 +63,14 @@ class SendMessenger(OutsideType):
     class Config(ActionConfig):
         hints = {
             "page_id": Hint(label="Page"),
+            "content": Hint(shown_when={"message_type": MESSAGE_TYPES}),
             "tag": Hint(shown_when={"messaging_type": ("MESSAGE_TAG",)}),
         }
 
         page_id = PageField(
             help_text="The connection to the page; the page's own id at Meta is taken as well and stored as that."
         )
-        message_type = ChoiceField(
-            ["text", "image", "template", "quick_reply"], help_text="What the message is made of."
-        )
+        message_type = ChoiceField(MESSAGE_TYPES, help_text="What the message is made of.")
         content = MessengerContent(help_text="What it says, in the shape of its type.")
         messaging_type = ChoiceField(
             ["RESPONSE", "UPDATE", "MESSAGE_TAG"],
