@@ -1,5 +1,10 @@
 // Keeps the list and the counts fresh, and carries out the two buttons.
 const shown = { lastId: document.body.dataset.lastId };
+const talk = document.querySelector("[data-live=talk]");
+
+function showNewest() {
+  if (talk) talk.scrollTop = talk.scrollHeight;
+}
 
 async function refresh() {
   const answer = await fetch("/ledger/counts");
@@ -9,10 +14,12 @@ async function refresh() {
   if (state === shown.state) return;
   shown.state = state;
   const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const isAtEnd = talk && talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40;
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
     if (fresh) old.replaceChildren(...fresh.childNodes);
   }
+  if (isAtEnd) showNewest();
 }
 
 async function send(path) {
@@ -21,7 +28,7 @@ async function send(path) {
 }
 
 document.querySelector("[data-clear]")?.addEventListener("click", () => {
-  if (confirm("Forget all mails, SMS, chats and requests?")) send("/ledger");
+  if (confirm("Forget all mails, SMS, calls, chats and requests?")) send("/ledger");
 });
 for (const button of document.querySelectorAll("[data-remove]")) {
   button.addEventListener("click", () => send(`/control/rules/${button.dataset.remove}`));
@@ -76,6 +83,7 @@ document.addEventListener("click", async (event) => {
 });
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 document.querySelector(".row.selected")?.scrollIntoView({ block: "nearest" });
+showNewest();
 if (document.querySelector("[data-live=list]")) {
   setInterval(() => { if (!document.hidden) refresh().catch(() => {}); }, 2000);
 }
