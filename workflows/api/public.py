@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 import structlog
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -15,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.login.addresses import client_address
+from accounts.api.refusals import DatabaseUnavailable
 from accounts.tenancy import account_scope
 from accounts.visitors import seconds_to_wait
 from workflows.engine import clock
@@ -39,13 +41,20 @@ View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 def unlisted(view: View[Parameters]) -> View[Parameters]:
     """Keep answers out of caches, search engines and the `Referer` of what comes next.
 
+    Who sends too much is told so (413), and to come again who comes while the database is away (503).
     No CSRF check: nothing here goes by a cookie, and RFC 8058 has no token.
     """
 
     @csrf_exempt
     @wraps(view)
     def answer(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except RequestDataTooBig:
+            response = HttpResponse(status=413)
+        except (OperationalError, InterfaceError):
+            logger.warning("the database was away from a public address", exc_info=True)
+            response = HttpResponse(status=503, headers={"Retry-After": str(DatabaseUnavailable.wait)})
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "no-referrer"
         response["X-Robots-Tag"] = "noindex, nofollow"

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import uuid5
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from twilio.request_validator import RequestValidator
@@ -116,6 +117,19 @@ class TestSignatures:
         signature = RequestValidator("auth token").compute_signature(path, form)
         response = call(connection.id, form, query=f"?message={sent.id}", signature=signature)
         assert response.status_code == 403
+
+    def test_are_not_looked_for_in_more_than_a_callback_can_be(self, connection):
+        answer = call(connection.id, {"Body": "x" * 3 * 1024 * 1024}, signature="x")
+        assert (answer.status_code, answer["Cache-Control"]) == (413, "no-store")
+
+    def test_wait_until_the_database_is_back(self, connection, contact, monkeypatch):
+        def away(*_: object, **__: object) -> None:
+            raise OperationalError("the database is away")
+
+        monkeypatch.setattr("workflows.messaging.services.sms_inbox.apply_consent_word", away)
+        answer = inbound(connection, "STOP")
+        assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+        assert not Message.objects.exists()
 
     def test_are_asked_for_by_post_alone(self, connection):
         assert Client().get(f"/hooks/twilio/{connection.id}").status_code == 405
