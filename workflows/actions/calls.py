@@ -88,14 +88,14 @@ class CallType(OutsideType):
     def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
         if connection_of_number(account_id=account_id, number=config["from_number"], type="voice"):
             return []
-        return [Problem("number_not_found", NO_SUCH_NUMBER, "from_number")]
+        return [Problem("number_not_found", NO_SUCH_NUMBER["voice"], "from_number")]
 
     def prepare_many(self, steps: StepBatch) -> Sequence[Prepared]:
         number = steps.config["from_number"]
         connection = connection_of_number(account_id=steps.account.id, number=number, type="voice")
         planner = self.planner(steps)
         if connection is None:
-            planner = Failed(ErrorClass.INVALID_CONFIG, NO_SUCH_NUMBER, {"code": "number_not_found"})
+            planner = Failed(ErrorClass.INVALID_CONFIG, NO_SUCH_NUMBER["voice"], {"code": "number_not_found"})
         if connection is None or isinstance(planner, Failed):
             assert isinstance(planner, Failed)
             return [planner] * len(steps)

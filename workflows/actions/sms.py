@@ -47,7 +47,7 @@ def prepare(steps: StepBatch) -> Sequence[Prepared]:
     config = steps.config
     connection = connection_of_number(account_id=steps.account.id, number=config["from_number"])
     if connection is None:
-        failed = Failed(ErrorClass.INVALID_CONFIG, NO_SUCH_NUMBER, {"code": "number_not_found"})
+        failed = Failed(ErrorClass.INVALID_CONFIG, NO_SUCH_NUMBER["sms"], {"code": "number_not_found"})
         return [failed] * len(steps)
     plan = SmsPlan(steps, connection)
     messages: list[NewMessage] = []

@@ -108,9 +108,10 @@ def hold_numbers(references: Collection[Reference], *, account_id: UUID) -> None
     types = {kind: done for done, kind in NUMBER_KINDS.items()}
     problems = []
     for reference in sorted(references, key=lambda each: (each.name, each.kind)):
-        connections = with_number(account_id, reference.name, types=[types[reference.kind]])
+        done = types[reference.kind]
+        connections = with_number(account_id, reference.name, types=[done])
         if not list(connections.select_for_update(no_key=True)):
-            problems.append(Problem("number_not_found", NO_SUCH_NUMBER, reference.path))
+            problems.append(Problem("number_not_found", NO_SUCH_NUMBER[done], reference.path))
     if problems:
         raise Invalid(*problems)
 

@@ -11,7 +11,11 @@ from workflows.messaging.services.twilio_connections import with_number
 
 MAXIMUM_SMS_LENGTH = 1600
 TOO_LONG = f"SMS message exceeds {MAXIMUM_SMS_LENGTH} character limit"
-NO_SUCH_NUMBER = "No connection of this account has this number for SMS; add it at /connections."
+NO_SUCH_NUMBER = {
+    "sms": "No connection of this account sends SMS from this number; add it at /connections, or enable its connection.",
+    "voice": "No connection of this account makes calls from this number; add it at /connections, or enable its "
+    "connection.",
+}
 MAXIMUM_URL_LENGTH = 2048
 
 
@@ -42,7 +46,7 @@ class OwnNumberField(NamingField, TextField):
     def to_internal_value(self, data: Any) -> str:
         number = super().to_internal_value(data)
         if not with_number(self.context["account_id"], number, types=[self.type]).exists():
-            raise ValidationError(NO_SUCH_NUMBER, code="number_not_found")
+            raise ValidationError(NO_SUCH_NUMBER[self.type], code="number_not_found")
         return number
 
     def names(self, value: Any, path: str) -> Iterator[Name]:

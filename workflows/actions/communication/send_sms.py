@@ -113,7 +113,7 @@ class SendSms(OutsideType):
     def unready(self, config: Mapping[str, Any], *, account_id: UUID) -> Sequence[Problem]:
         if connection_of_number(account_id=account_id, number=config["from_number"]):
             return []
-        return [Problem("number_not_found", NO_SUCH_NUMBER, "from_number")]
+        return [Problem("number_not_found", NO_SUCH_NUMBER["sms"], "from_number")]
 
     def prepare_many(self, steps: StepBatch) -> Sequence[Prepared]:
         return prepare(steps)

@@ -153,7 +153,12 @@ class TestConfig:
         assert KIND.unready(config, account_id=account.id) == []
         connection.is_enabled = False
         connection.save()
-        assert [problem.code for problem in KIND.unready(config, account_id=account.id)] == ["number_not_found"]
+        (problem,) = KIND.unready(config, account_id=account.id)
+        assert (problem.code, problem.attr) == ("number_not_found", "from_number")
+        assert problem.detail == (
+            "No connection of this account makes calls from this number; add it at /connections, or enable its "
+            "connection."
+        )
 
     def test_refers_to_its_file(self, config, media):
         assert KIND.references(config) == [("media", media.id, "audio_file_id")]
