@@ -12,7 +12,8 @@ from workflows.messaging.services.twilio_connections import with_number
 MAXIMUM_SMS_LENGTH = 1600
 TOO_LONG = f"SMS message exceeds {MAXIMUM_SMS_LENGTH} character limit"
 NO_SUCH_NUMBER = {
-    "sms": "No connection of this account sends SMS from this number; add it at /connections, or enable its connection.",
+    "sms": "No connection of this account sends SMS from this number; add it at /connections, or enable its "
+    "connection.",
     "voice": "No connection of this account makes calls from this number; add it at /connections, or enable its "
     "connection.",
 }
