@@ -15,8 +15,8 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.login.addresses import client_address
 from accounts.api.refusals import DatabaseUnavailable
+from accounts.login.addresses import client_address
 from accounts.tenancy import account_scope
 from accounts.visitors import seconds_to_wait
 from workflows.engine import clock
