@@ -132,3 +132,11 @@ class TestMailServices:
         assert response.status_code == 200
         assert "Give the sending domain as Mailgun lists it" in response.content.decode()
         assert not Connection.objects.exists()
+
+
+class TestMailServers:
+    def test_are_names_and_no_addresses_of_pages(self, browser):
+        body = {"name": "Mail", "host": "https://smtp.example.com", "security": "starttls", "is_enabled": "on"}
+        page = browser.post("/admin/messaging/connection/add/?kind=smtp", body).content.decode()
+        assert "Give the name of the mail server alone, such as smtp.example.com." in page
+        assert not Connection.objects.exists()

@@ -16,6 +16,7 @@ DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 """By how the connection is secured."""
 SECONDS = 15.0
 """For a try, all told."""
+NAME_ALONE = Problem("invalid", "Give the name of the mail server alone, such as smtp.example.com.", "settings.host")
 
 
 def complete_settings(settings: Mapping[str, Any], *, account_id: UUID, connection_id: UUID | None) -> dict[str, Any]:
@@ -24,12 +25,14 @@ def complete_settings(settings: Mapping[str, Any], *, account_id: UUID, connecti
     host = settings["host"].strip().lower()
     port = settings.get("port") or DEFAULT_PORTS[security]
     if host != POSTBOX_HOST:
+        if "/" in host:
+            raise Invalid(NAME_ALONE)
         try:
             target = checked_target(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         except NotSent as problem:
             raise Invalid(Problem("invalid", problem.message, "settings.host")) from None
         if target.host != host:
-            raise Invalid(Problem("invalid", "Give the name of the mail server alone.", "settings.host"))
+            raise Invalid(NAME_ALONE)
     return {"host": host, "port": port, "security": security, "username": settings.get("username", "")}
 
 
