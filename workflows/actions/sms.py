@@ -164,10 +164,12 @@ class SmsPlan:
         text = compile_template(self.config["message"]).render(step.context(), work=step.work).strip()
         if not text and not self.config.get("media_urls"):
             raise Unsendable(NOTHING_TO_SAY)
+        if len(text) > MAXIMUM_SMS_LENGTH:
+            raise Unsendable(TOO_LONG)
         if self.tells_how_to_opt_out(step):
             text = f"{text}\n{OPT_OUT_TEXT}".strip()
         if len(text) > MAXIMUM_SMS_LENGTH:
-            raise Unsendable(TOO_LONG)
+            raise Unsendable(f"{TOO_LONG} with “{OPT_OUT_TEXT}”")
         return text
 
     def tells_how_to_opt_out(self, step: Step) -> bool:

@@ -62,7 +62,9 @@ class SendSms(OutsideType):
             },
         }
 
-        message = SmsTextField(help_text="The text, ≤ 1600 characters when rendered.")
+        message = SmsTextField(
+            help_text="The text, ≤ 1600 characters when rendered, together with what `append_opt_out` adds."
+        )
         from_number = OwnNumberField(
             type="sms", help_text="A number of one of the account's connections that sends SMS, in E.164."
         )

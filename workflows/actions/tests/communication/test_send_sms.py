@@ -247,7 +247,13 @@ class TestUnsendable:
     def test_text_is_too_long_once_rendered(self, contact):
         contact.custom_fields = {"long": "x" * 1590}
         contact.save()
-        failed = prepare(contact, message="{{ contact.custom_fields.long }}", append_opt_out="every")
+        template = "{{ contact.custom_fields.long }}"
+        failed = prepare(contact, message=template, append_opt_out="every")
+        assert (failed.error_class, failed.message) == (
+            "rejected",
+            "SMS message exceeds 1600 character limit with “Reply STOP to opt out.”",
+        )
+        failed = prepare(contact, message=template + "x" * 11, append_opt_out="every")
         assert (failed.error_class, failed.message) == ("rejected", "SMS message exceeds 1600 character limit")
 
     def test_text_is_empty_once_rendered(self, contact):
