@@ -32,10 +32,7 @@ from workflows.messaging.secrets import create_secret
 from workflows.messaging.services.mail_receipts import dead_addresses
 from workflows.messaging.tests.factories import ConnectionFactory, MessageFactory
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore::anymail.exceptions.AnymailNotSupportedWarning"),
-]
+pytestmark = pytest.mark.django_db
 PLAYED = {each.name: each for each in (PlayedMailgun(), PlayedPostmark(), PlayedSendGrid(), PlayedSes())}
 KINDS = sorted(PLAYED)
 SETTINGS = {
