@@ -49,6 +49,7 @@ def unlisted(view: View[Parameters]) -> View[Parameters]:
     @wraps(view)
     def answer(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
         try:
+            _ = request.body  # before the view, so that its size tells nobody what is there
             response = view(request, *args, **kwargs)
         except RequestDataTooBig:
             response = HttpResponse(status=413)
