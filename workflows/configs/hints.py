@@ -11,6 +11,7 @@ Suggestions = Literal[
     "event_types",
     "headers",
     "members",
+    "numbers",
     "recipients",
     "step_keys",
     "tags",

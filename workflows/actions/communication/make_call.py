@@ -65,7 +65,7 @@ class MakeCall(CallType):
     class Config(ActionConfig):
         hints = {
             "from_number": Hint(placeholder="+14155550100"),
-            "destination_value": Hint(label="Destination", suggest="members"),
+            "destination_value": Hint(label="Destination", suggest="members", widget="short"),
             "whisper": Hint(shown_when={"destination_type": ["user", "external"]}, widget="long"),
             "machine_detection": Hint(group="More"),
             "record_call": Hint(group="More"),

@@ -11,10 +11,12 @@ from workflows.admin.config_forms.references import search
 from workflows.admin.config_forms.wording import label_of
 from workflows.configs.hints import Hint, Suggestions
 from workflows.configs.names import ContactFieldNameField, CustomFieldsField, TagNameField, TagNameTemplateField
+from workflows.configs.sms import OwnNumberField
 from workflows.crm.catalogue import EVENT_TYPES
 from workflows.crm.models import CustomField, Tag
 from workflows.crm.services.contacts.reading import CUSTOM_PREFIX
 from workflows.crm.values import COLUMNS
+from workflows.messaging.models import Connection, ConnectionKind
 
 AnyField = serializers.Field[Any, Any, Any, Any]
 MOST = 200
@@ -23,6 +25,7 @@ BY_FIELD: Mapping[type[AnyField], Suggestions] = {
     TagNameTemplateField: "tags",
     ContactFieldNameField: "contact_fields",
     CustomFieldsField: "custom_fields",
+    OwnNumberField: "numbers",
 }
 HEADERS = ("Accept", "Accept-Language", "Content-Type", "If-Match", "Prefer", "User-Agent", "X-Request-Id")
 
@@ -47,6 +50,8 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[tuple[str, str
             return [(event_type, "") for event_type in EVENT_TYPES]
         case "step_keys":
             return list(step_keys)
+        case "numbers":
+            return numbers(account_id)
         case "members":
             return list(search(account_id=account_id, kind="user").items)
         case "timezones":
@@ -59,3 +64,13 @@ def suggested(name: str, *, account_id: UUID, step_keys: Sequence[tuple[str, str
 def custom_fields(account_id: UUID) -> list[tuple[str, str]]:
     rows = CustomField.objects.for_account(account_id).order_by("label", "key")
     return list(rows.values_list("key", "label")[:MOST])
+
+
+def numbers(account_id: UUID) -> list[tuple[str, str]]:
+    """Return the account's own numbers, each with what it can do and whose it is."""
+    connections = Connection.objects.for_account(account_id).filter(kind=ConnectionKind.TWILIO).order_by("name")
+    return [
+        (number["number"], f"{' and '.join(number['types'])}, {connection.name}")
+        for connection in connections
+        for number in connection.settings["numbers"]
+    ][:MOST]

@@ -1,5 +1,7 @@
 """Texts that are picked from what the account has."""
 
+import re
+
 import pytest
 
 from accounts.models import Account, Team
@@ -7,6 +9,7 @@ from accounts.tests.factories import MembershipFactory, UserFactory
 from workflows.actions.registry import registry
 from workflows.admin.config_forms import ConfigForm
 from workflows.admin.config_forms.tests.posting import post_of, posted
+from workflows.messaging.tests.factories import ConnectionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +50,20 @@ class TestRecipients:
         html = form.render()
         assert '<option value="boss" selected>No longer there (boss)</option>' in html
         assert posted(html)["config.recipient_ids.1"] == "owner"
+
+
+class TestWhoCallsWhom:
+    def test_offers_the_numbers_and_members_of_the_account(self, account: Account, other_account: Account) -> None:
+        for owner, number in ((account, "+14155550100"), (other_account, "+14155550199")):
+            settings = {"account_sid": "AC", "numbers": [{"number": number, "types": ["sms", "voice"]}]}
+            ConnectionFactory(account=owner, kind="twilio", name="Phones", settings=settings)
+        member = MembershipFactory(account=account, user=UserFactory(name="Ada")).user
+
+        html = ConfigForm(registry.get("make_call"), account_id=account.id).render()
+
+        assert '<option value="+14155550100">sms and voice, Phones</option>' in html
+        assert f'<option value="{member.id}">Ada</option>' in html
+        assert "+14155550199" not in html
+        for name, offered in (("from_number", "numbers"), ("destination_value", "members")):
+            (given,) = [tag for tag in re.findall("<input[^>]*>", html) if f'name="config.{name}"' in tag]
+            assert re.search(f'list="[^"]*{offered}"', given)
