@@ -240,13 +240,14 @@ def done(payload: Mapping[str, Any], key: UUID, mid: str) -> Done:
 
 def record_deliveries(calls: Sequence[Performed], *, account_id: UUID, now: datetime) -> None:
     """Bring the messages up to date."""
-    taken = {
-        call.step.key: str(call.outcome.result["provider_message_id"])
-        for call in calls
-        if call.step.key and isinstance(call.outcome, Done)
+    sent = {call.step.key: call.outcome.result for call in calls if call.step.key and isinstance(call.outcome, Done)}
+    mids = {
+        key: str(result["provider_message_id"])
+        for key, result in sent.items()
+        if "provider_message_id" in result  # not where a person or an echo said that it was sent
     }
-    messenger.record_accepted(account_id=account_id, mids=taken, now=now)
-    record_sent(account_id=account_id, message_ids=list(taken), now=now)
+    messenger.record_accepted(account_id=account_id, mids=mids, now=now)
+    record_sent(account_id=account_id, message_ids=list(sent), now=now)
     passed_over = {
         call.step.key: call.outcome.reason for call in calls if call.step.key and isinstance(call.outcome, Skipped)
     }

@@ -164,7 +164,8 @@ class GrantCourseAccess(OutsideType):
 
 
 def was_tried_or_sent(call: Performed) -> bool:
-    return not isinstance(call.outcome, Done) or call.outcome.result["welcome"] == "sent"
+    """Tell so of a call; what a person settled as sent says nothing of the welcome."""
+    return not isinstance(call.outcome, Done) or call.outcome.result.get("welcome", "sent") == "sent"
 
 
 def course_of(steps: StepBatch) -> Course | None:

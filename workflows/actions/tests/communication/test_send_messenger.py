@@ -592,6 +592,15 @@ class TestLostAnswers:
         done = KIND.perform(request.payload, key=steps[0].key)
         assert done.result["provider_message_id"] == "m_1"
 
+    def test_that_a_person_settled_as_sent_leave_a_sent_message(self, contact, connection):
+        steps = steps_of([contact], connection)
+        KIND.prepare_many(steps)
+        KIND.record_many(
+            [Performed(steps[0], {}, Done({"settled": "sent"}), True)], account_id=contact.account_id, now=NOW
+        )
+        message = Message.objects.get(id=steps[0].key)
+        assert (message.status, message.sent_at, message.provider_message_id) == ("sent", NOW, "")
+
     def test_of_a_page_that_was_never_asked_are_none(self, send, settings, tmp_path):
         settings.DATA_DIR = tmp_path / "elsewhere"
         outcome, _ = send()

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from workflows.actions.outcomes import Done, Failed, Perform
-from workflows.actions.outside import ErrorClass, Permanent, Request, Retryable
+from workflows.actions.outside import ErrorClass, Performed, Permanent, Request, Retryable
 from workflows.actions.registry import registry
 from workflows.actions.tests.batches import NOW, batch_of, refusals, run
 from workflows.crm.models import Consent, CourseAccess, Event
@@ -203,6 +203,14 @@ class TestWelcome:
         Connection.objects.all().delete()
         (outcome,) = welcomed(ContactFactory(account=account))
         assert outcome.result["welcome"].startswith("The account has no enabled connection")
+
+    def test_that_a_person_settled_as_sent_leaves_a_sent_message(self, account, course, kind):
+        batch = batch_of([ContactFactory(account=account)], kind.complete_config({"course_id": str(course.id)}))
+        kind.run_many(batch)
+        batch[0].key = uuid4()
+        kind.prepare_many(batch)
+        kind.record_many([Performed(batch[0], {}, Done({"settled": "sent"}), True)], account_id=account.id, now=NOW)
+        assert Message.objects.get().status == "sent"
 
     def test_does_not_fail_the_step_when_the_mail_is_refused(self, kind, monkeypatch):
         def refuse(payload, *, key):
