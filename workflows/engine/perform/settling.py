@@ -77,7 +77,8 @@ def _settle_page(
     for run in chosen.values():
         run.status, run.pause_reason = ExecutionStatus.ACTIVE, ""
     if outcome is Settlement.SENT:
-        settling.conclude([(row, _kind(chosen, row), Done({"settled": outcome.value})) for row in rows])
+        kinds = [(row, _kind(chosen, row)) for row in rows]
+        settling.conclude([(row, kind, _sent(row, kind)) for row, kind in kinds])
     else:
         _send_again(settling, chosen, rows)
     _audit(account_id, actor, rows, outcome, now)
@@ -89,6 +90,12 @@ def _settle_page(
             answer.not_unknown.append(log_id)
         else:
             answer.missing.append(log_id)
+
+
+def _sent(row: Dispatched, kind: OutsideType | None) -> Done:
+    """Return the result of a step that a person settled as sent; what else it would tell, its message tells."""
+    result = {"settled": Settlement.SENT.value}
+    return Done({**result, "message_id": str(row.key)} if kind is not None and kind.sends_message else result)
 
 
 def _send_again(settling: Finishing, runs: dict[UUID, Run], rows: Sequence[Dispatched]) -> None:

@@ -111,6 +111,8 @@ class TestAnSms:
         assert execution.status == "completed"
         message = Message.objects.get()
         assert (message.status, message.provider_message_id) == ("delivered", "SM1")
+        log = ActionExecution.objects.get(action_type="send_sms")
+        assert log.result_data == {"settled": "sent", "message_id": str(message.id)}
         assert postbox.counts(protocol="sms", method="POST")["total"] == 1
 
     def test_lost_by_the_hundred_is_found_or_settled_in_bulk(self, workflow, postbox, virtual_clock) -> None:
